@@ -1,0 +1,1 @@
+"""The door: jobs and schedules over HTTP."""

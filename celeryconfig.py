@@ -1,0 +1,56 @@
+"""Celery's own settings, a reason beside each. Values of ours come from runtime.settings."""
+
+from kombu import Queue
+
+from runtime.settings import settings
+
+broker_url = settings().broker_url
+broker_connection_retry_on_startup = True  # a worker that starts before its broker waits for it
+broker_connection_max_retries = None  # and never gives up; the supervisor need not know
+broker_connection_timeout = 2  # seconds; a frozen host must not hold a thread
+broker_pool_limit = 4  # we publish from one thread a process
+broker_transport_options = {
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,  # a frozen broker: the call fails, the ledger keeps the job
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "retry_on_timeout": False,  # a retry in the client doubles messages and holds the thread
+    "queue_order_strategy": "priority",  # in the order of priority_steps, not round robin
+    "priority_steps": [0, 3, 6, 9],  # critical, high, normal, low; runtime.broker translates
+    "visibility_timeout": 86400,  # nothing relies on it: messages are acknowledged before they run
+}
+
+accept_content = ["json"]  # pickle would let a message run code
+task_serializer = "json"
+event_serializer = "json"
+result_accept_content = ["json"]
+
+task_ignore_result = True  # the ledger holds results; a result backend would double every round trip
+result_backend = None
+task_acks_late = False  # the ledger, not the broker, knows what is running
+task_track_started = False
+task_default_queue = "default"
+task_queues = tuple(Queue(name, routing_key=name) for name in settings().queues)
+task_create_missing_queues = False  # a queue no worker listens to would swallow hints
+task_default_delivery_mode = "transient"  # hints are disposable
+task_publish_retry = False  # the scheduler offers again what was not sent
+
+worker_prefetch_multiplier = 1
+worker_disable_prefetch = True  # a hint is taken when a slot is free, so another worker can have it (Redis only)
+worker_concurrency = settings().worker_threads
+worker_pool = "threads"  # integrations wait for others; prefork is for the queue cpu
+worker_send_task_events = True  # Flower shows every job
+worker_enable_remote_control = True  # Flower's worker pages ask by it
+worker_hijack_root_logger = False  # runtime.logs set it up
+worker_redirect_stdouts = False
+worker_cancel_long_running_tasks_on_connection_loss = False  # a lost broker is no reason to stop a job
+worker_deduplicate_successful_tasks = False  # the claim does
+worker_proc_alive_timeout = 30.0  # a pool child imports the catalogue first
+
+event_queue_ttl = 10  # seconds; events that no Flower reads must not pile up
+event_queue_expires = 60
+
+beat_scheduler = "scheduler.beat:LedgerScheduler"
+beat_max_loop_interval = 1
+enable_utc = True
+timezone = "UTC"

@@ -1,0 +1,139 @@
+"""What can go wrong.
+
+    JobError                      the caller asked for something that cannot be
+    ├── JobNotFound
+    ├── MoveRefused               the job is not in a state that allows it
+    ├── KeyReused                 same Idempotency-Key, other request
+    ├── ScheduleNotFound
+    ├── ScheduleExists
+    └── Invalid                   a value that cannot be, with the JSON pointer of where it stands
+    TaskError                     an attempt failed, and says what should follow
+    ├── Transient                 try again; nothing was done
+    │   └── RateLimited           the other side asks us to wait
+    ├── Ambiguous                 it may or may not have been done
+    │   └── TimedOut              the attempt ran past its time limit
+    ├── Rejected                  the other side said no, and would say it again
+    │   └── Unauthorized          it does not accept our credentials
+    └── Duplicate                 it had been done before: a success
+    Snooze                        not a failure: come back later, no attempt spent
+    Cancelled                     the task gave way to a request to cancel
+    LeaseLost                     this worker may no longer act for the job
+
+An exception that is not of this tree counts as worth retrying.
+"""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+
+class JobError(Exception):
+    """The caller asked for something that cannot be."""
+
+
+class JobNotFound(JobError):
+    """There is no such job."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(f"There is no job {job_id}.")
+
+
+class MoveRefused(JobError):
+    """The job is not in a state that allows this."""
+
+    def __init__(self, wish: str, state: str) -> None:
+        super().__init__(f"The job is {state}; {wish} is not possible.")
+        self.state = state
+
+
+class KeyReused(JobError):
+    """The Idempotency-Key was used before with another request."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used before with another request. Use a new key for a new job.")
+
+
+class ScheduleNotFound(JobError):
+    """There is no such schedule."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no schedule {name!r}.")
+
+
+class ScheduleExists(JobError):
+    """A schedule of this name exists."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"A schedule named {name!r} exists. Change it with PATCH, or choose another name.")
+
+
+class Invalid(JobError):
+    """Values that cannot be: each with the JSON pointer of where it stands."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__("; ".join(f"{error['pointer']}: {error['detail']}" for error in errors))
+        self.errors = errors
+
+    @classmethod
+    def at(cls, pointer: str, detail: str) -> "Invalid":
+        """One wrong value."""
+        return cls([{"pointer": pointer, "detail": detail}])
+
+
+class TaskError(Exception):
+    """An attempt failed. `status` and `code` are the other side's own words, kept for the record."""
+
+    def __init__(self, message: str = "", *, status: int | None = None, code: str | None = None, detail: Any = None) -> None:
+        super().__init__(message or type(self).__doc__ or "")
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+class Transient(TaskError):
+    """It did not work this time. `after` is how long the other side asks us to wait."""
+
+    def __init__(self, message: str = "", *, after: timedelta | None = None, **kept: Any) -> None:
+        super().__init__(message, **kept)
+        self.after = after
+
+
+class RateLimited(Transient):
+    """The other side asks us to slow down; it did nothing."""
+
+
+class Ambiguous(TaskError):
+    """The call went out and no clear answer came back: it may or may not have been done."""
+
+
+class TimedOut(Ambiguous):
+    """The attempt ran past its time limit."""
+
+
+class Rejected(TaskError):
+    """The other side refused, and would refuse again."""
+
+
+class Unauthorized(Rejected):
+    """The other side does not accept our credentials."""
+
+
+class Duplicate(TaskError):
+    """The other side had done this before; `detail` is the result."""
+
+
+class Snooze(Exception):
+    """Come back after `delay`; no attempt is spent."""
+
+    def __init__(self, delay: timedelta, why: str) -> None:
+        super().__init__(why)
+        self.delay = delay
+        self.why = why
+
+
+class Cancelled(Exception):
+    """The task stopped because its job was cancelled."""
+
+
+class LeaseLost(Exception):
+    """This worker could not renew its lease, so it may start no outside call for the job."""

@@ -1,0 +1,116 @@
+"""From the ledger to the queues: how much of a queue's backlog is in the broker at once, and what goes next.
+
+The broker holds a shallow window of each queue; the rest waits in the ledger, where priority, pause and cancel act on it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from jobs import store
+from jobs.model import Job, Queue
+from jobs.states import State
+from runtime import clock
+from runtime.broker import Hint
+from runtime.database import after_commit
+from runtime.publisher import publisher
+from runtime.settings import settings
+
+PRIORITIES = (3, 2, 1, 0)
+
+
+def hint(job: Job) -> Hint:
+    """What the broker is told of a job."""
+    return Hint(job.id, job.task, job.queue, job.priority)
+
+
+def offer(session: Session, jobs: Iterable[Job]) -> None:
+    """Send the jobs' hints once the session has committed."""
+    hints = [hint(job) for job in jobs]
+    if hints:
+        after_commit(session, lambda: publisher.offer(hints))
+
+
+def room(session: Session, queue: str) -> int:
+    """How many more hints the queue's window takes; 0 while it is paused."""
+    if _paused(session, queue):
+        return 0
+    window = settings().hint_window
+    hinted = select(Job.id).where(Job.state == State.QUEUED, Job.queue == queue).limit(window).subquery()
+    return window - session.scalars(select(func.count()).select_from(hinted)).one()
+
+
+def due(session: Session, queue: str, now: datetime, limit: int) -> list[UUID]:
+    """The next jobs of a queue that could run now: by priority, then by the time they were due."""
+    found: list[UUID] = []
+    for priority in PRIORITIES:  # one index range a priority: the work is O(found), however long the backlog
+        if len(found) < limit:
+            query = (
+                select(Job.id)
+                .where(Job.state == State.SCHEDULED, Job.queue == queue, Job.priority == priority, Job.run_at <= now)
+                .order_by(Job.run_at, Job.id)
+                .limit(limit - len(found))
+                .with_for_update(skip_locked=True)
+            )
+            found.extend(session.scalars(query))
+    return found
+
+
+def feed(session: Session, queue: str, now: datetime) -> int:
+    """Release what is due into the queue's window. Returns how many jobs went."""
+    free = room(session, queue)
+    ready = due(session, queue, now, free) if free > 0 else []
+    if not ready:
+        return 0
+    jobs = store.release(session, ready, now)
+    offer(session, jobs)
+    return len(jobs)
+
+
+def unclaimed(session: Session, queue: str, before: datetime) -> Sequence[UUID]:
+    """Jobs whose hint was sent before `before` and which no worker has taken."""
+    query = select(Job.id).where(Job.state == State.QUEUED, Job.queue == queue, Job.hinted_at < before)
+    return session.scalars(query.order_by(Job.hinted_at).limit(settings().hint_window)).all()
+
+
+def oldest_ready(session: Session, queue: str, now: datetime) -> datetime | None:
+    """Since when the job that has waited longest could have run; None if none waits."""
+    firsts = [
+        select(func.min(Job.run_at)).where(
+            Job.state == State.SCHEDULED, Job.queue == queue, Job.priority == p, Job.run_at <= now
+        )
+        for p in PRIORITIES
+    ]
+    firsts.append(select(func.min(Job.run_at)).where(Job.state == State.QUEUED, Job.queue == queue))
+    times = [time for query in firsts if (time := session.scalars(query).one()) is not None]
+    return min(times, default=None)
+
+
+def _paused(session: Session, queue: str) -> bool:
+    return session.scalars(select(Queue.paused_at).where(Queue.name == queue)).one_or_none() is not None
+
+
+class Window:
+    """A process's own short memory of how much room each queue has, so that a submission need not count."""
+
+    KEEP = 0.25  # seconds
+
+    def __init__(self) -> None:
+        self._left: dict[str, tuple[float, int]] = {}
+
+    def take(self, session: Session, queue: str, now: datetime) -> bool:
+        """Whether a job may go straight to the queue: there is room, and no backlog that it would overtake."""
+        until, left = self._left.get(queue, (0.0, 0))
+        if clock.monotonic() >= until:
+            until, left = clock.monotonic() + self.KEEP, room(session, queue)
+            if left > 0 and due(session, queue, now, 1):
+                left = 0
+        self._left[queue] = (until, max(0, left - 1))
+        return left > 0
+
+
+window = Window()
+"""The window of this process."""

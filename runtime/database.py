@@ -1,0 +1,157 @@
+"""The ledger's engine, its column types, and the one way to a transaction."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from runtime.settings import settings
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+Unavailable = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+"""What SQLAlchemy raises when the database is locked, gone or too busy: worth trying again."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime: timestamptz on PostgreSQL, microseconds since 1970 on SQLite (exact, ordered, small)."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.TIMESTAMP(timezone=True) if dialect.name == "postgresql" else sa.BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if isinstance(value, datetime) else EPOCH + value * MICROSECOND
+
+
+class Span(TypeDecorator[timedelta]):
+    """A span of time, as seconds."""
+
+    impl = sa.Double
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: sa.Dialect) -> float | None:
+        return None if value is None else value.total_seconds()
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> timedelta | None:
+        return None if value is None else timedelta(seconds=value)
+
+
+class Base(DeclarativeBase):
+    """The declarative base of all tables."""
+
+    type_annotation_map = {datetime: Instant, timedelta: Span}  # noqa: RUF012 - SQLAlchemy's own protocol
+
+
+def create_engine(url: str, patience: timedelta = timedelta(seconds=10)) -> sa.Engine:
+    """An engine that waits at most `patience` for a lock or a connection."""
+    seconds = patience.total_seconds()
+    common: dict[str, Any] = {
+        "json_serializer": lambda value: json.dumps(value, separators=(",", ":"), allow_nan=False),
+        "pool_timeout": seconds,
+        "pool_size": 5,
+        "max_overflow": 60,
+    }
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(url, connect_args={"timeout": seconds, "check_same_thread": False}, **common)
+        event.listen(engine, "connect", _tune_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+    return sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": max(1, round(seconds)),
+            "options": f"-c lock_timeout={round(seconds * 1000)} -c statement_timeout={round(max(seconds, 1) * 1000)}"
+            " -c timezone=UTC -c idle_in_transaction_session_timeout=60000",
+        },
+        **common,
+    )
+
+
+def _tune_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_immediate
+    for pragma in (
+        "journal_mode=WAL",  # readers never wait for the writer
+        "synchronous=FULL",  # an accepted job survives a power cut, not just a crash
+        "foreign_keys=ON",
+        "cache_size=-16000",  # 16 MB of pages a connection
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    """Take the write lock at once: a read that later turns into a write would fail instead of waiting its turn."""
+    read_only = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+class _Engines:
+    """This process's engine; made anew after a fork, since connections must not be shared with the parent."""
+
+    def __init__(self) -> None:
+        self.engine: sa.Engine | None = None
+        self.pid = 0
+
+    def get(self) -> sa.Engine:
+        if self.engine is None or self.pid != os.getpid():
+            if self.engine is not None:
+                self.engine.dispose(close=False)
+            self.engine, self.pid = create_engine(settings().ledger_url), os.getpid()
+        return self.engine
+
+
+_engines = _Engines()
+
+
+def engine() -> sa.Engine:
+    """The engine of this process, made on first use."""
+    return _engines.get()
+
+
+def use(chosen: sa.Engine | None) -> None:
+    """Make `chosen` this process's engine (a test's database, the API's shorter patience); None forgets it."""
+    if _engines.engine is not None and _engines.engine is not chosen:
+        _engines.engine.dispose()
+    _engines.engine, _engines.pid = chosen, os.getpid()
+
+
+@contextmanager
+def transaction(*, before_commit: Callable[[], None] | None = None) -> Iterator[Session]:
+    """One transaction: committed at the end, rolled back on any exception; then what was asked for `after_commit`."""
+    with Session(engine(), expire_on_commit=False) as session:
+        with session.begin():
+            yield session
+            if before_commit:
+                session.flush()
+                before_commit()
+        for callback in session.info.pop("after_commit", ()):
+            callback()
+
+
+@contextmanager
+def snapshot() -> Iterator[Session]:
+    """A transaction that only reads: on SQLite it never takes the write lock."""
+    with Session(engine().execution_options(read_only=True), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def after_commit(session: Session, callback: Callable[[], None]) -> None:
+    """Run `callback` once the session's transaction has committed; a rollback drops it."""
+    session.info.setdefault("after_commit", []).append(callback)

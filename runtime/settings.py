@@ -1,0 +1,101 @@
+"""The settings of every process, and the only place that reads the environment.
+
+Each is an environment variable with the prefix TREADLE_ (TREADLE_DATABASE_URL), or a file of that name in the folder that
+TREADLE_SECRETS_DIR names (Docker and Kubernetes secrets).
+"""
+
+import os
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from runtime.duration import Duration
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """All settings, validated once. Durations read as "30s", "5m", "7d"."""
+
+    model_config = SettingsConfigDict(env_prefix="TREADLE_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".treadle"), description="folder of the embedded database, broker and up.json")
+    database_url: str = Field("", repr=False, description="sqlite:///PATH or postgresql://…; by default HOME/treadle.db")
+    broker_url: str = Field(
+        "redis://127.0.0.1:6379/0", repr=False, description="redis://, rediss://, sentinel:// or amqp://"
+    )
+    queues: Names = Field(("default", "cpu"), description="the lanes jobs may be sent to, by comma")
+    task_modules: Names = Field((), description="modules of your own tasks, by comma, beside tasks/integrations")
+
+    payload_limit: int = Field(262_144, ge=1024, description="bytes of a request body")
+    result_limit: int = Field(262_144, ge=1024, description="bytes of a job's stored result")
+    door_patience: Duration = Field(timedelta(milliseconds=800), description="how long a request waits for the database")
+    idempotency_window: Duration = Field(timedelta(hours=24), description="how long an Idempotency-Key is remembered")
+    metrics_token: SecretStr | None = Field(None, description="bearer token that /metrics asks for, if set")
+
+    hint_window: int = Field(500, ge=1, description="jobs of one queue that may be in the broker at once")
+    hint_grace: Duration = Field(timedelta(seconds=2), description="age at which a missing hint counts as lost")
+    lease: Duration = Field(timedelta(seconds=15), description="silence after which a worker counts as dead")
+    heartbeat: Duration = Field(timedelta(seconds=3), description="how often a worker renews its lease")
+    drain_grace: Duration = Field(timedelta(seconds=20), description="how long a stopping worker waits for running jobs")
+    stuck_after: Duration = Field(timedelta(seconds=20), description="hints waiting, slots free, nothing taken: exit")
+    poison_crashes: int = Field(3, ge=2, description="workers that a job may kill before it is failed as poison")
+    worker_threads: int = Field(16, ge=1, le=1000, description="jobs at once in one worker of the thread pool")
+
+    retention_succeeded: Duration = Field(timedelta(days=7), description="how long succeeded jobs are kept")
+    retention_failed: Duration = Field(timedelta(days=30), description="how long failed, cancelled, expired ones are kept")
+
+    allow_private_targets: bool = Field(False, description="let http.request and webhook.deliver reach private addresses")
+    webhook_secret: SecretStr | None = Field(None, description="whsec_… that signs webhook.deliver")
+    smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:587 or smtps://… for email.send")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "text"] = "auto"
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of a worker's or scheduler's /metrics; 0 is none")
+
+    @field_validator("queues", "task_modules", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("queues")
+    @classmethod
+    def _lanes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "default" not in value:
+            raise ValueError("queues must contain default")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _driver(cls, value: str) -> str:
+        for scheme in ("postgresql://", "postgres://"):
+            if value.startswith(scheme):
+                return "postgresql+psycopg://" + value.removeprefix(scheme)
+        return value
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.heartbeat * 3 > self.lease:
+            raise ValueError("lease must be at least three heartbeats, else one slow renewal costs a worker its jobs")
+        return self
+
+    @property
+    def ledger_url(self) -> str:
+        """The database's address for SQLAlchemy."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'treadle.db'}"
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        pydantic.ValidationError: a variable does not parse; it names the variable.
+    """
+    secrets = os.environ.get("TREADLE_SECRETS_DIR")  # noqa: TID251 - this module is the reader
+    return Settings(_secrets_dir=secrets)
