@@ -53,19 +53,20 @@ def due(session: Session, queue: str, now: datetime, limit: int) -> list[UUID]:
                 .where(Job.state == State.SCHEDULED, Job.queue == queue, Job.priority == priority, Job.run_at <= now)
                 .order_by(Job.run_at, Job.id)
                 .limit(limit - len(found))
-                .with_for_update(skip_locked=True)
             )
             found.extend(session.scalars(query))
     return found
 
 
-def feed(session: Session, queue: str, now: datetime) -> int:
-    """Release what is due into the queue's window. Returns how many jobs went."""
+def ready(session: Session, queue: str, now: datetime) -> list[UUID]:
+    """The jobs that should go to the queue now: due, and within its window. Only reads."""
     free = room(session, queue)
-    ready = due(session, queue, now, free) if free > 0 else []
-    if not ready:
-        return 0
-    jobs = store.release(session, ready, now)
+    return due(session, queue, now, free) if free > 0 else []
+
+
+def feed(session: Session, queue: str, now: datetime) -> int:
+    """Release what is due into the queue's window. Returns how many jobs went: one that another has released does not count."""
+    jobs = store.release(session, ready(session, queue, now), now)
     offer(session, jobs)
     return len(jobs)
 

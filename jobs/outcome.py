@@ -95,6 +95,8 @@ def judge_loss(*, crashes: int, attempt: int, age: timedelta, policy: RetryPolic
         return Failed(Reason.POISON, kept | {"message": f"the job killed its worker {crashes} times"})
     if policy.on_unknown == "fail":
         return Failed(Reason.UNKNOWN_OUTCOME, kept)
+    if policy.deadline is not None and age > policy.deadline:
+        return Failed(Reason.EXHAUSTED, kept | {"message": f"{kept['message']} (its total deadline has passed)"})
     return TryAgain(timedelta(0), kept)
 
 

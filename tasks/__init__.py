@@ -1,6 +1,15 @@
 """What can be done: the catalogue of tasks, one file an integration."""
 
+from runtime.settings import settings
+from tasks import plain
 from tasks.context import Context, current
 from tasks.registry import Task, catalogue, pointer, task
 
-__all__ = ["Context", "Task", "catalogue", "current", "pointer", "task"]
+__all__ = ["Context", "Task", "catalogue", "current", "load", "pointer", "task"]
+
+
+def load() -> None:
+    """Fill the catalogue: our integrations, the modules that the settings name, and the plain Celery tasks in those."""
+    catalogue.load()
+    if settings().task_modules:
+        plain.adopt(catalogue)

@@ -1,0 +1,53 @@
+"""Structured logs: one line an event, JSON unless a person watches; request, job and attempt ids bound to the context."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from runtime.settings import settings
+
+bound = structlog.contextvars.bound_contextvars
+"""Bind ids for the lines of a block: `with bound(job_id=…):`."""
+
+
+def configure(process: str) -> None:
+    """Send this process's logs, those of libraries included, to standard error in one form."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        _name_process(process),
+    ]
+    as_json = settings().log_format == "json" or (settings().log_format == "auto" and not sys.stderr.isatty())
+    renderer: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings().log_level, force=True)
+    for noisy in ("httpx2", "httpcore2", "alembic", "celery.app.trace", "celery.worker.strategy"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)  # each job has lines of our own
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(settings().log_level),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _name_process(process: str) -> Any:
+    def add(_: object, __: str, event: dict[str, Any]) -> dict[str, Any]:
+        event["process"] = process
+        return event
+
+    return add

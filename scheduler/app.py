@@ -1,0 +1,20 @@
+"""The scheduler's Celery app: `celery -A scheduler.app beat`. celeryconfig names our beat class."""
+
+from typing import Any
+
+from celery import signals
+
+from runtime import exposition, logs
+from runtime.broker import app
+
+__all__ = ["app"]
+
+
+@signals.setup_logging.connect
+def _logs(**_: Any) -> None:
+    logs.configure("scheduler")
+
+
+@signals.beat_init.connect
+def _metrics(**_: Any) -> None:
+    exposition.serve()

@@ -1,0 +1,54 @@
+"""From the ledger to the queues: what is due goes out, and hints that the broker lost go out again."""
+
+from datetime import timedelta
+
+import structlog
+
+from jobs import flow, store
+from runtime import clock, metrics
+from runtime.broker import Lanes
+from runtime.database import snapshot, transaction
+from runtime.publisher import publisher
+from runtime.settings import settings
+
+log = structlog.get_logger()
+
+_lanes = Lanes()
+UNTOLD = timedelta(seconds=30)  # where the broker cannot tell what it holds, a hint this old is sent again
+
+
+def feed() -> None:
+    """Fill each queue's window with what is due."""
+    for queue in settings().queues:
+        with snapshot() as session:
+            anything = flow.ready(session, queue, clock.now())
+        if anything:  # an idle scheduler takes no write lock
+            with transaction() as session:
+                flow.feed(session, queue, clock.now())
+
+
+def find_lost() -> None:
+    """Compare the ledger's queued jobs with what lies in the broker, and offer again what is missing.
+
+    A job counts as lost when its hint is old enough to have arrived, and is in no lane. If a worker took the hint that very
+    moment, the second hint finds the job claimed, and nothing happens.
+    """
+    if not publisher.healthy:
+        return
+    for queue in settings().queues:
+        now = clock.now()
+        with snapshot() as session:
+            waiting = flow.unclaimed(session, queue, now - settings().hint_grace)
+        if not waiting:
+            continue
+        present = _lanes.present(queue)
+        with transaction() as session:
+            if present is None:
+                lost = list(flow.unclaimed(session, queue, now - UNTOLD))
+            else:
+                lost = [job_id for job_id in waiting if job_id not in present]
+            again = store.reoffer(session, lost, now) if lost else []
+            flow.offer(session, again)
+        if again:
+            metrics.hints_lost.labels(queue).inc(len(again))
+            log.info("hints offered again", queue=queue, jobs=len(again))

@@ -1,0 +1,13 @@
+"""The worker's Celery app: `celery -A workers.app worker`. Every task of the catalogue is registered under its own name."""
+
+import tasks
+from runtime.broker import app
+from workers import signals
+from workers.execute import JobFailed, execute
+
+__all__ = ["app", "signals"]
+
+tasks.load()
+for declared in tasks.catalogue.all():
+    app.tasks.pop(declared.name, None)  # a plain Celery task lives on in the catalogue
+    app.task(execute, name=declared.name, bind=True, throws=(JobFailed,), shared=False)

@@ -1,0 +1,89 @@
+"""The attempts that run in this process: what its other threads must know of them."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobs.model import Job
+from jobs.store import Claim
+from runtime import clock, metrics
+
+MOST_LINES = 1000  # an attempt
+LONGEST_LINE = 2000  # characters
+
+
+@dataclass(eq=False)
+class Running:
+    """One attempt in progress. `lines` and `progress` wait here until they are written to the ledger."""
+
+    claim: Claim
+    task: str
+    deadline: float  # monotonic seconds
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    on_cancel: Callable[[], object] = lambda: None
+    fenced: bool = False  # given up: whatever it still does is not recorded
+    settled: Job | None = None  # how the one who gave it up left the job
+    lines: list[tuple[datetime, str, str]] = field(default_factory=list)
+    progress: dict[str, object] | None = None
+    written: int = 0
+
+    def write_line(self, level: str, message: str) -> None:
+        """Keep a line for the job's record; past the most, lines are dropped."""
+        if self.written + len(self.lines) < MOST_LINES:
+            self.lines.append((clock.now(), level[:10], message.replace("\x00", "")[:LONGEST_LINE]))
+
+    def write_progress(self, done: float, total: float | None, note: str) -> None:
+        """Keep how far the job is; only the last word is written."""
+        self.progress = {"done": done, "total": total, "note": note[:200], "at": clock.now().isoformat()}
+
+    def take_lines(self) -> list[tuple[datetime, str, str]]:
+        """The lines not yet written."""
+        lines, self.lines = self.lines, []
+        self.written += len(lines)
+        return lines
+
+    def cancel(self) -> None:
+        """Tell the task that its job is to be cancelled."""
+        self.cancelled.set()
+        self.on_cancel()
+
+
+class Roll:
+    """All attempts of this process."""
+
+    def __init__(self) -> None:
+        self._all: set[Running] = set()
+        self._changed = threading.Condition()
+
+    def add(self, running: Running) -> None:
+        """An attempt begins."""
+        with self._changed:
+            self._all.add(running)
+            metrics.slots_busy.set(len(self._all))
+            self._changed.notify_all()
+
+    def remove(self, running: Running) -> None:
+        """An attempt has ended."""
+        with self._changed:
+            self._all.discard(running)
+            metrics.slots_busy.set(len(self._all))
+            self._changed.notify_all()
+
+    def snapshot(self) -> list[Running]:
+        """Those running now."""
+        with self._changed:
+            return list(self._all)
+
+    def wait_empty(self, seconds: float) -> bool:
+        """Wait until no attempt runs that still counts. False if some still do."""
+        with self._changed:
+            return self._changed.wait_for(lambda: all(running.fenced for running in self._all), seconds)
+
+    def wait_overdue(self, grace: float, longest: float) -> list[Running]:
+        """Wait until an attempt is past its deadline by `grace` seconds; those that are, after `longest` seconds at most."""
+        with self._changed:
+            left = min((r.deadline + grace - clock.monotonic() for r in self._all if not r.fenced), default=longest)
+            if left > 0:
+                self._changed.wait(min(left, longest))
+            return [r for r in self._all if not r.fenced and clock.monotonic() >= r.deadline + grace]

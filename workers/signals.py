@@ -1,0 +1,76 @@
+"""A worker process's start and stop, hung on Celery's signals."""
+
+import os
+import select
+import signal
+import threading
+from typing import Any
+
+from celery import signals
+
+from runtime import database, exposition, logs
+from runtime.settings import settings
+from workers.drain import Drain
+from workers.member import Member, enlist
+from workers.stuck import Watchdog
+from workers.timekeeper import keep_time
+
+_AFTER_GRACE = 5.0  # seconds more for the main process of a prefork pool, whose children hand back first
+
+
+class _Pipe:
+    """How the main process tells its prefork children to drain: they see the pipe's other end close."""
+
+    reading = -1
+    writing = -1
+
+
+@signals.setup_logging.connect
+def _logs(**_: Any) -> None:
+    logs.configure("worker")
+
+
+@signals.celeryd_init.connect
+def _before_fork(**_: Any) -> None:
+    _Pipe.reading, _Pipe.writing = os.pipe()
+
+
+@signals.worker_ready.connect
+def _ready(sender: Any, **_: Any) -> None:
+    """The main process: with threads it is itself the member; with prefork it only watches over the queues."""
+    controller = sender.controller
+    queues, slots = list(sender.app.amqp.queues.consume_from), controller.concurrency
+    exposition.serve()
+    if "thread" in controller.pool_cls.__module__:
+        drain = Drain(Member("threads", queues, slots))
+        keep_time(enlist(drain.member), drain)
+        signals.worker_shutting_down.connect(lambda **_: drain.start("told to stop"), weak=False)
+        signals.worker_shutdown.connect(lambda **_: drain.finish(), weak=False)
+        watchdog = Watchdog(queues, slots, lambda: drain.start("not consuming", code=75))
+    else:
+        signals.worker_shutting_down.connect(_drain_children, weak=False)
+        watchdog = Watchdog(queues, slots, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    signals.task_received.connect(watchdog.note, weak=False)
+    watchdog.start()
+
+
+def _drain_children(**_: Any) -> None:
+    os.close(_Pipe.writing)
+    timer = threading.Timer(settings().drain_grace.total_seconds() + _AFTER_GRACE, os._exit, [0])
+    timer.daemon = True
+    timer.start()
+
+
+@signals.worker_process_init.connect
+def _child(**_: Any) -> None:
+    """A child of a prefork pool: a member of its own, with connections of its own."""
+    database.use(None)
+    os.close(_Pipe.writing)
+    drain = Drain(Member("prefork", settings().queues, 1))
+    keep_time(enlist(drain.member), drain)
+    threading.Thread(target=_await_stop, args=(drain,), name="await-stop", daemon=True).start()
+
+
+def _await_stop(drain: Drain) -> None:
+    select.select([_Pipe.reading], [], [])
+    drain.start("the worker stops")
