@@ -65,7 +65,7 @@ def ready(session: Session, queue: str, now: datetime) -> list[UUID]:
 
 
 def feed(session: Session, queue: str, now: datetime) -> int:
-    """Release what is due into the queue's window. Returns how many jobs went: one that another has released does not count."""
+    """Release what is due into the queue's window. Returns how many jobs went."""
     jobs = store.release(session, ready(session, queue, now), now)
     offer(session, jobs)
     return len(jobs)

@@ -65,3 +65,9 @@ def lanes(session: Session) -> list[Lane]:
         waiting, hinted, running = (states.get(state, 0) for state in (State.SCHEDULED, State.QUEUED, State.RUNNING))
         found.append(Lane(name, paused.get(name), waiting, hinted, running, now - oldest if oldest else None))
     return found
+
+
+def lane(session: Session, name: str) -> Lane:
+    """One queue, as it stands."""
+    session.flush()
+    return next(lane for lane in lanes(session) if lane.name == name)

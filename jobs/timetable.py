@@ -32,9 +32,11 @@ class Timetable:
         if self.every is not None and self.every < timedelta(seconds=1):
             raise Invalid.at("/every", "The shortest interval is one second.")
         if self.cron is not None:
+            if len(self.cron.split()) != 5:
+                raise Invalid.at("/cron", f"{self.cron!r} has not five fields: minute, hour, day, month, day of the week.")
             try:
                 next(iter(CronSim(self.cron, self.anchor.astimezone(ZoneInfo(self.zone)))))
-            except CronSimError as error:
+            except (CronSimError, ValueError) as error:
                 raise Invalid.at("/cron", f"{self.cron!r} is no cron expression: {error}.") from None
             except StopIteration:
                 raise Invalid.at("/cron", f"{self.cron!r} is never due.") from None
@@ -48,7 +50,8 @@ class Timetable:
                 count += 1
         if self.cron is not None:
             for due in CronSim(self.cron, instant.astimezone(ZoneInfo(self.zone))):
-                yield due.astimezone(UTC)
+                if (found := due.astimezone(UTC)) > instant:  # within the second of a double hour CronSim names the first
+                    yield found
 
     def next_after(self, instant: datetime) -> datetime:
         """The first due time later than `instant`."""

@@ -1,0 +1,54 @@
+"""The door: `uvicorn api.app:app`."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import tasks
+from api import openapi, problems
+from api.auth import Keys, documented
+from api.ledger import Ledger
+from api.middleware import Doorman
+from api.routes import health, jobs, queues, schedules
+from api.routes import tasks as task_routes
+from runtime import database, logs
+from runtime.publisher import publisher
+from runtime.settings import settings
+
+_ABOUT = """Send a job; it is committed before you get your 202, and runs with retries and backoff until it is done or dead.
+
+Every error is an RFC 9457 problem. `Idempotency-Key` makes a POST safe to repeat."""
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    logs.configure("api")
+    database.use(database.create_engine(settings().ledger_url, settings().door_patience))
+    app.state.ledger = Ledger(settings().door_patience)
+    app.state.keys = Keys(app.state.ledger)
+    gc.collect()
+    gc.freeze()  # full collections would walk FastAPI's long-lived objects; they were its p99
+    yield
+    app.state.ledger.close()
+    publisher.close()
+    database.use(None)
+
+
+def create_app() -> FastAPI:
+    """The application, with every task of the catalogue in its document."""
+    tasks.load()
+    app = FastAPI(
+        title="Treadle", version="0.1.0", summary="Durable background jobs over HTTP", description=_ABOUT, lifespan=_lifespan
+    )
+    problems.install(app)
+    for module in (jobs, task_routes, queues, schedules):
+        app.include_router(module.router, dependencies=[documented])
+    app.include_router(health.router)
+    app.add_middleware(Doorman)
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way
+    return app
+
+
+app = create_app()

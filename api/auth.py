@@ -1,0 +1,75 @@
+"""Who calls: an API key in `Authorization: Bearer`, checked before the body is read; scopes are asked for by routes."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
+
+from api.ledger import Ledger, LedgerBusy
+from api.problems import Refused
+from jobs import keys
+from jobs.keys import Caller, Scope
+from runtime import clock
+
+REMEMBER = 1.0  # seconds: a revoked key ends within this
+_MOST = 10_000
+
+
+class Keys:
+    """Checks keys against the ledger, remembering each answer for a moment."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[bytes, tuple[float, Caller | None]] = {}
+
+    async def caller(self, presented: str) -> Caller | None:
+        """Who a key stands for. While the database is away, a key that was just valid still is."""
+        digest = hashlib.sha256(presented.encode("utf-8", "surrogateescape")).digest()
+        until, caller = self._known.get(digest, (0.0, None))
+        if clock.monotonic() < until:
+            return caller
+        caller = await self._ledger.read(lambda session: keys.verify(session, presented))
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[digest] = (clock.monotonic() + REMEMBER, caller)
+        return caller
+
+
+async def authenticate(request: Request) -> Caller:
+    """The caller of a request.
+
+    Raises:
+        Refused: there is no key, or it is not valid; the answer does not say which part was wrong.
+        LedgerBusy: the database cannot say.
+    """
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    caller = await request.app.state.keys.caller(presented.strip()) if scheme.lower() == "bearer" else None
+    if caller is None:
+        challenge = {"WWW-Authenticate": 'Bearer realm="treadle"'}
+        raise Refused("unauthenticated", "There is no valid API key in the Authorization header.", challenge)
+    found: Caller = caller
+    return found
+
+
+def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency: the caller, whose key must have the scope."""
+
+    async def check(request: Request) -> Caller:
+        caller: Caller = request.state.caller
+        if not caller.may(scope):
+            raise Refused("forbidden", f"This needs a key with the scope {scope!r}; this key has {caller.scope!r}.")
+        return caller
+
+    return check
+
+
+_documented = HTTPBearer(scheme_name="api_key", description="`tr_…`, made with `treadle keys create`", auto_error=False)
+
+Reader = Annotated[Caller, Depends(needs("read"))]
+Writer = Annotated[Caller, Depends(needs("write"))]
+Admin = Annotated[Caller, Depends(needs("admin"))]
+documented = Security(_documented)
+
+__all__ = ["Admin", "Keys", "LedgerBusy", "Reader", "Writer", "authenticate", "documented", "needs"]

@@ -1,0 +1,75 @@
+"""The kinds of problems, each with the page that its `type` leads to."""
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """A kind of problem: its HTTP status, its title, and what to do about it."""
+
+    status: int
+    title: str
+    advice: str
+
+
+KINDS = {
+    "malformed-request": Kind(
+        400,
+        "The request cannot be read",
+        "The body is not the JSON that this door accepts, or a header is malformed.",
+    ),
+    "unauthenticated": Kind(
+        401,
+        "A valid API key is needed",
+        "Send `Authorization: Bearer tr_…`. Make a key with `treadle keys create`.",
+    ),
+    "forbidden": Kind(
+        403,
+        "The key's scope does not allow this",
+        "Scopes: read < write < admin. Use a key with the scope that is named.",
+    ),
+    "not-found": Kind(
+        404,
+        "There is no such thing",
+        "The path, or the id in it, is unknown, or was pruned after its retention.",
+    ),
+    "method-not-allowed": Kind(
+        405,
+        "The method is not allowed here",
+        "The Allow header lists those that are.",
+    ),
+    "conflict": Kind(
+        409,
+        "The present state does not allow this",
+        "Read the resource again; the detail says what stands in the way.",
+    ),
+    "too-large": Kind(
+        413,
+        "The request is too large",
+        "The limit is TREADLE_PAYLOAD_LIMIT bytes. Store large things elsewhere and send a reference.",
+    ),
+    "unsupported-media-type": Kind(
+        415,
+        "JSON is wanted",
+        "Send the body as `Content-Type: application/json`.",
+    ),
+    "invalid": Kind(
+        422,
+        "The request does not validate",
+        "`errors` has a JSON pointer and a sentence for each wrong value. Nothing was stored.",
+    ),
+    "key-reused": Kind(
+        422,
+        "The Idempotency-Key was used for another request",
+        "A key stands for one request. Use a new key for a new job.",
+    ),
+    "internal-error": Kind(
+        500,
+        "Something broke on our side",
+        "Nothing was stored, unless the detail says so. The request_id leads to the log.",
+    ),
+    "ledger-busy": Kind(
+        503,
+        "The ledger does not answer",
+        "The database is locked or away. Nothing was stored; try again after Retry-After.",
+    ),
+}

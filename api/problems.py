@@ -1,0 +1,120 @@
+"""Every error as an RFC 9457 problem: the only place that knows both our errors and HTTP."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from api.kinds import KINDS
+from api.ledger import LedgerBusy
+from jobs.errors import Invalid, JobError, JobNotFound, KeyReused, MoveRefused, ScheduleExists, ScheduleNotFound
+from tasks import pointer
+
+log = structlog.get_logger()
+
+
+class WrongValue(BaseModel):
+    """One wrong value of a request."""
+
+    pointer: str = Field(examples=["/payload/url"])
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=["/problems/invalid"])
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    errors: list[WrongValue] | None = None
+
+
+def problem(
+    request: Request, kind: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    """The answer for a kind of problem."""
+    known = KINDS[kind]
+    request_id = getattr(request.state, "request_id", None)
+    body = {
+        "type": f"/problems/{kind}",
+        "title": known.title,
+        "status": known.status,
+        "detail": detail,
+        "request_id": request_id,
+        **more,
+    }
+    return JSONResponse(body, known.status, headers=headers, media_type="application/problem+json")
+
+
+class Refused(Exception):
+    """A request that the door itself turns away, as one of KINDS."""
+
+    def __init__(self, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.kind, self.detail, self.headers = kind, detail, headers
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error, ours and the framework's, as a problem."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(JobError, _job_error)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(LedgerBusy, _busy)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for this class
+    return problem(request, error.kind, error.detail, headers=error.headers)
+
+
+async def _job_error(request: Request, error: Exception) -> JSONResponse:
+    match error:
+        case Invalid():
+            return problem(request, "invalid", str(error), errors=error.errors)
+        case JobNotFound() | ScheduleNotFound():
+            return problem(request, "not-found", str(error))
+        case KeyReused():
+            return problem(request, "key-reused", str(error))
+        case MoveRefused() | ScheduleExists():
+            return problem(request, "conflict", str(error))
+    return await _bug(request, error)
+
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    wrong = [{"pointer": _place(part["loc"]), "detail": part["msg"]} for part in error.errors()]
+    if any(part["type"] == "json_invalid" for part in error.errors()):
+        return problem(request, "malformed-request", "The body is not JSON.", errors=wrong)
+    return problem(request, "invalid", "; ".join(f"{w['pointer']}: {w['detail']}" for w in wrong)[:1000], errors=wrong)
+
+
+def _place(path: tuple[str | int, ...]) -> str:
+    """Body fields by their pointer; query, path and header values by their kind and name."""
+    return pointer(path[1:]) if path[0] == "body" else pointer(path)
+
+
+async def _busy(request: Request, _: Exception) -> JSONResponse:
+    return problem(
+        request, "ledger-busy", "The database is locked or away. Nothing was stored.", headers={"Retry-After": "1"}
+    )
+
+
+async def _framework(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    kinds = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
+    kind = kinds.get(error.status_code, "malformed-request" if error.status_code < 500 else "internal-error")
+    return problem(request, kind, str(error.detail), headers=error.headers)
+
+
+async def _bug(request: Request, error: Exception) -> JSONResponse:
+    log.error("a request failed", path=request.url.path, exc_info=error)
+    return problem(request, "internal-error", "An unexpected error. The log has it under this request_id.")

@@ -1,0 +1,133 @@
+"""/v1/jobs"""
+
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy.orm import Session
+
+from api.auth import Reader, Writer
+from api.body import StrictRoute
+from api.dependencies import IdempotencyKey, InLedger, RequestId, TraceParent
+from api.schemas import PRIORITIES, AttemptOut, JobDetail, JobIn, JobOut, JobPage, LineOut
+from jobs import flow, queries, queues, store
+from jobs.errors import MoveRefused
+from jobs.keys import Caller
+from jobs.model import Job
+from jobs.queries import Filter
+from jobs.states import State
+from jobs.submit import Order, digest_of, submit
+from runtime import clock
+from tasks import catalogue
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+
+
+@router.post(
+    "", status_code=202, responses={200: {"model": JobOut, "description": "The job that this Idempotency-Key had made."}}
+)
+async def create_job(
+    job: JobIn,
+    response: Response,
+    caller: Writer,
+    ledger: InLedger,
+    request_id: RequestId,
+    trace: TraceParent,
+    key: IdempotencyKey = None,
+) -> JobOut:
+    """Accept a job. When the answer comes, it is committed; it will run, whatever dies meanwhile."""
+    order = _order(job, caller, request_id, trace)
+    digest = digest_of(job.model_dump(mode="json")) if key else ""
+    made = await ledger.write(lambda session: submit(session, order, key, digest))
+    response.headers["Location"] = f"/v1/jobs/{made.job.id}"
+    if made.replayed:
+        response.status_code = 200
+        response.headers["Idempotent-Replayed"] = "true"
+    return JobOut.of(made.job)
+
+
+@router.get("")
+async def list_jobs(
+    response: Response,
+    caller: Reader,
+    ledger: InLedger,
+    state: State | None = None,
+    task: Annotated[str | None, Query(max_length=128)] = None,
+    queue: Annotated[str | None, Query(max_length=64)] = None,
+    schedule_id: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> JobPage:
+    """Jobs, newest first, payloads left out. `next_cursor` leads to the next page of the same filter."""
+    wanted = Filter(state, task, queue, schedule_id)
+    page = await ledger.read(lambda session: queries.page(session, caller.tenant, wanted, limit, cursor))
+    if page.next_cursor:
+        given = {"state": state, "task": task, "queue": queue, "schedule_id": schedule_id, "limit": limit}
+        query = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
+        response.headers["Link"] = f'</v1/jobs?{query}&cursor={page.next_cursor}>; rel="next"'
+    return JobPage(jobs=[JobOut.of(job) for job in page.jobs], next_cursor=page.next_cursor)
+
+
+@router.get("/{job_id}")
+async def get_job(job_id: UUID, caller: Reader, ledger: InLedger) -> JobDetail:
+    """A job whole: payload, every attempt, and the last lines of its log."""
+    return await ledger.read(partial(_whole, tenant=caller.tenant, job_id=job_id))
+
+
+@router.post("/{job_id}/cancel")
+async def cancel_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
+    """Cancel: at once if it waits; a running job is asked to give way, and `cancel_requested` says so."""
+
+    def cancel(session: Session) -> Job:
+        found = queries.get(session, caller.tenant, job_id)
+        return store.cancel(session, job_id, clock.now()) or _refuse("cancelling it", found)
+
+    return JobOut.of(await ledger.write(cancel))
+
+
+@router.post("/{job_id}/retry", status_code=202)
+async def retry_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
+    """Retry by hand a job that failed, was cancelled or expired: its history is kept, its attempts start anew."""
+
+    def revive(session: Session) -> Job:
+        found = queries.get(session, caller.tenant, job_id)
+        now = clock.now()
+        revived = store.revive(session, job_id, now) or _refuse("retrying it", found)
+        if flow.window.take(session, revived.queue, now):
+            released = store.release(session, [job_id], now)
+            flow.offer(session, released)
+            return released[0]
+        return revived
+
+    return JobOut.of(await ledger.write(revive))
+
+
+def _order(job: JobIn, caller: Caller, request_id: str, trace: str | None) -> Order:
+    task = catalogue.find(job.task)
+    task.read(job.payload)
+    return Order(
+        task=task.name,
+        payload=job.payload,
+        queue=queues.check(job.queue or task.queue),
+        priority=PRIORITIES.index(job.priority),
+        run_at=job.due(clock.now()),
+        expires_at=job.expires_at,
+        timeout=job.timeout or task.timeout,
+        retry=task.retry.with_changes(job.retry),
+        tags=job.tags,
+        metadata=job.metadata,
+        tenant=caller.tenant,
+        request_id=request_id,
+        traceparent=trace,
+    )
+
+
+def _whole(session: Session, tenant: str, job_id: UUID) -> JobDetail:
+    job = queries.get(session, tenant, job_id)
+    attempts = [AttemptOut.of(attempt) for attempt in queries.attempts(session, job_id)]
+    return JobDetail.whole(job, attempts, [LineOut.of(line) for line in queries.log_lines(session, job_id)])
+
+
+def _refuse(wish: str, job: Job) -> Any:
+    raise MoveRefused(wish, job.state)

@@ -1,0 +1,56 @@
+"""/v1/tasks: what can be done."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api.auth import Reader
+from jobs.policy import RetryPolicy
+from runtime.duration import Duration
+from tasks import Task, catalogue
+
+router = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+
+
+class TaskOut(BaseModel):
+    """A task, and the JSON Schema of its payload."""
+
+    name: str
+    summary: str
+    queue: str
+    timeout: Duration
+    retry: RetryPolicy
+    payload_schema: dict[str, Any]
+    example: dict[str, Any]
+
+    @classmethod
+    def of(cls, task: Task) -> "TaskOut":
+        """A task as the door shows it."""
+        return cls(
+            name=task.name,
+            summary=task.summary,
+            queue=task.queue,
+            timeout=task.timeout,
+            retry=task.retry,
+            payload_schema=task.schema(),
+            example=task.example,
+        )
+
+
+class TaskList(BaseModel):
+    """The catalogue."""
+
+    tasks: list[TaskOut]
+
+
+@router.get("")
+async def list_tasks(caller: Reader) -> TaskList:
+    """Every task that a job can name."""
+    return TaskList(tasks=[TaskOut.of(task) for task in catalogue.all()])
+
+
+@router.get("/{name}")
+async def get_task(name: str, caller: Reader) -> TaskOut:
+    """One task."""
+    return TaskOut.of(catalogue.find(name))

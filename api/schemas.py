@@ -1,0 +1,170 @@
+"""The shapes that go in and out of the door."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.functional_validators import AfterValidator
+
+from jobs.errors import Invalid
+from jobs.model import Attempt, Job, LogLine
+from jobs.policy import RetryPolicy
+from jobs.states import Ending, Reason, State
+from runtime import clock
+from runtime.duration import Duration
+
+PRIORITIES = ("low", "normal", "high", "critical")
+Priority = Literal["low", "normal", "high", "critical"]
+_FARTHEST = timedelta(days=3650)
+_NO_NUL = r"^[^\x00]*$"
+
+
+def _in_reach(value: datetime) -> datetime:
+    if not 2000 <= value.year < 9000 or value.astimezone(UTC) > clock.now() + _FARTHEST:
+        raise ValueError("a time lies between the year 2000 and ten years from now")
+    return value.astimezone(UTC)
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_reach)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_NO_NUL)]
+Word = Annotated[str, StringConstraints(max_length=500, pattern=_NO_NUL)]
+Tags = Annotated[list[Tag], Field(max_length=20)]
+TaskName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_NO_NUL)]
+QueueName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_NO_NUL)]
+Timeout = Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=1))]
+
+
+class JobIn(BaseModel):
+    """A job to be done."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: Annotated[TaskName, Field(examples=["http.request"])]
+    payload: Annotated[Any, Field(description="What the task's own schema asks for.")] = Field(default_factory=dict)
+    queue: Annotated[QueueName | None, Field(description="By default the task's own.")] = None
+    priority: Priority = "normal"
+    delay: Annotated[
+        Duration | None, Field(ge=timedelta(0), le=_FARTHEST, description="Wait this long; or give run_at.")
+    ] = None
+    run_at: Annotated[Time | None, Field(description="Not before this time; or give delay.")] = None
+    expires_at: Annotated[Time | None, Field(description="Not started by then: expired, never run.")] = None
+    timeout: Annotated[
+        Timeout | None, Field(description="The longest that one attempt may take; by default the task's own.")
+    ] = None
+    retry: Annotated[RetryPolicy | None, Field(description="What it leaves out is the task's own.")] = None
+    tags: Tags = []
+    metadata: Annotated[dict[Tag, Word], Field(max_length=20)] = {}
+
+    @model_validator(mode="after")
+    def _one_time(self) -> Self:
+        if self.delay is not None and self.run_at is not None:
+            raise ValueError("give delay or run_at, not both")
+        return self
+
+    def due(self, now: datetime) -> datetime | None:
+        """When it may run; None: at once.
+
+        Raises:
+            Invalid: it would have expired before.
+        """
+        due = now + self.delay if self.delay else self.run_at
+        if self.expires_at is not None and self.expires_at <= max(due or now, now):
+            raise Invalid.at("/expires_at", "The job would expire before it may run.")
+        return due
+
+
+class AttemptOut(BaseModel):
+    """One try."""
+
+    number: int
+    worker: UUID
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: Ending | None = Field(description="null while it runs")
+    error: dict[str, Any] | None
+    retry_at: datetime | None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        """An attempt as the door shows it."""
+        return cls.model_validate(attempt, from_attributes=True)
+
+
+class LineOut(BaseModel):
+    """A line that the task wrote."""
+
+    at: datetime
+    level: str
+    message: str
+
+    @classmethod
+    def of(cls, line: LogLine) -> Self:
+        """A line as the door shows it."""
+        return cls.model_validate(line, from_attributes=True)
+
+
+class JobOut(BaseModel):
+    """A job, its payload left out."""
+
+    id: UUID
+    task: str
+    queue: str
+    priority: Priority
+    state: State
+    reason: Reason | None
+    attempt: int
+    max_attempts: int
+    cancel_requested: bool
+    waits_for: str | None
+    created_at: datetime
+    run_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    progress: dict[str, Any] | None
+    result: Any | None
+    error: dict[str, Any] | None
+    schedule_id: UUID | None
+    tags: list[str]
+    metadata: dict[str, str]
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """A job as lists show it."""
+        return cls(**_shown(job))
+
+
+class JobDetail(JobOut):
+    """A job whole: payload, policy, every attempt, and the last lines of its log."""
+
+    payload: Any
+    retry: RetryPolicy
+    timeout: Duration
+    request_id: str | None
+    attempts: list[AttemptOut]
+    log: list[LineOut]
+
+    @classmethod
+    def whole(cls, job: Job, attempts: list[AttemptOut], log: list[LineOut]) -> Self:
+        """A job as its own page shows it."""
+        more = {"payload": job.payload, "retry": job.retry, "timeout": job.timeout, "request_id": job.request_id}
+        return cls(**_shown(job), **more, attempts=attempts, log=log)
+
+
+class JobPage(BaseModel):
+    """Newest first."""
+
+    jobs: list[JobOut]
+    next_cursor: str | None
+
+
+def _shown(job: Job) -> dict[str, Any]:
+    plain = {
+        name: getattr(job, name) for name in JobOut.model_fields if name not in {"priority", "max_attempts", "metadata"}
+    }
+    return plain | {
+        "priority": PRIORITIES[job.priority],
+        "max_attempts": job.budget_from + job.retry["max_attempts"],
+        "metadata": job.meta,
+    }
