@@ -12,23 +12,23 @@ _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def _ledger(request: Request) -> Ledger:
+async def _ledger(request: Request) -> Ledger:
     ledger: Ledger = request.app.state.ledger
     return ledger
 
 
-def _request_id(request: Request) -> str:
+async def _request_id(request: Request) -> str:
     request_id: str = request.state.request_id
     return request_id
 
 
-def _traceparent(
+async def _traceparent(
     traceparent: Annotated[str | None, Header(description="W3C trace context, carried to the attempt.")] = None,
 ) -> str | None:
     return traceparent if traceparent and _TRACE.fullmatch(traceparent) else None
 
 
-def _idempotency_key(
+async def _idempotency_key(
     idempotency_key: Annotated[
         str | None, Header(description="The same key and request again: the same job, answered with 200.")
     ] = None,

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from runtime.database import Unavailable, engine, snapshot, transaction
+from api.group_commit import GroupCommit
+from runtime.database import Unavailable, engine, snapshot
 
 Answer = TypeVar("Answer")
 
-THREADS = 16
+READERS = 16
+WRITERS = 4
+SQLITE_WRITERS = 1  # SQLite has one writer: in line they need not fight for its lock
 
 
 class LedgerBusy(Exception):
@@ -20,16 +23,12 @@ class LedgerBusy(Exception):
 
 
 class Ledger:
-    """Runs what a route asks of `jobs` in its own transaction.
-
-    SQLite has one writer, so writes line up in one thread instead of fighting for its lock.
-    """
+    """Runs what a route asks of `jobs` in its own transaction, or in its own savepoint of one shared by all that wait."""
 
     def __init__(self, patience: timedelta) -> None:
         self._patience = patience.total_seconds()
-        writers = 1 if engine().dialect.name == "sqlite" else THREADS
-        self._readers: Executor = ThreadPoolExecutor(THREADS, "ledger-read")
-        self._writers: Executor = ThreadPoolExecutor(writers, "ledger-write")
+        self._readers = ThreadPoolExecutor(READERS, "ledger-read")
+        self._writes = GroupCommit(SQLITE_WRITERS if engine().dialect.name == "sqlite" else WRITERS)
 
     async def read(self, ask: Callable[[Session], Answer]) -> Answer:
         """The answer to a question.
@@ -42,45 +41,35 @@ class Ledger:
             with snapshot() as session:
                 return ask(session)
 
-        return await self._within_patience(self._readers, look)
+        return await self._within_patience(self._readers.submit(look))
 
     async def write(self, do: Callable[[Session], Answer]) -> Answer:
         """The result of a change, committed.
 
         Raises:
-            LedgerBusy: the database did not answer in time. A change that comes through later is rolled back.
+            LedgerBusy: the database did not answer in time. A change that comes through later is undone.
         """
-        given_up = False
-
-        def still_wanted() -> None:
-            if given_up:
-                raise LedgerBusy
-
-        def change() -> Answer:
-            still_wanted()
-            with transaction(before_commit=still_wanted) as session:
-                return do(session)
-
+        call = self._writes.put(do)
         try:
-            return await self._within_patience(self._writers, change)
+            return await self._within_patience(call.answer)
         except LedgerBusy:
-            given_up = True
+            call.given_up = True
             raise
 
-    async def _within_patience(self, threads: Executor, call: Callable[[], Answer]) -> Answer:
-        work = asyncio.get_running_loop().run_in_executor(threads, call)
+    async def _within_patience(self, work: "Future[Answer]") -> Answer:
+        waiting = asyncio.wrap_future(work)
         try:
-            return await asyncio.wait_for(asyncio.shield(work), self._patience)
+            return await asyncio.wait_for(asyncio.shield(waiting), self._patience)
         except TimeoutError:
-            work.add_done_callback(_ignore)
+            waiting.add_done_callback(_ignore)
             raise LedgerBusy from None
         except Unavailable as error:
             raise LedgerBusy from error
 
     def close(self) -> None:
         """Let the threads end; those that hang in the database are not waited for."""
-        for threads in (self._readers, self._writers):
-            threads.shutdown(wait=False, cancel_futures=True)
+        self._writes.close()
+        self._readers.shutdown(wait=False, cancel_futures=True)
 
 
 def _ignore(work: "asyncio.Future[Any]") -> None:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from api.kinds import KINDS
 from api.ledger import LedgerBusy
 from jobs.errors import Invalid, JobError, JobNotFound, KeyReused, MoveRefused, ScheduleExists, ScheduleNotFound
-from tasks import pointer
+from tasks import plainly, pointer
 
 log = structlog.get_logger()
 
@@ -91,7 +91,7 @@ async def _job_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _unreadable(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    wrong = [{"pointer": _place(part["loc"]), "detail": part["msg"]} for part in error.errors()]
+    wrong = [{"pointer": _place(part["loc"]), "detail": plainly(part["msg"])} for part in error.errors()]
     if any(part["type"] == "json_invalid" for part in error.errors()):
         return problem(request, "malformed-request", "The body is not JSON.", errors=wrong)
     return problem(request, "invalid", "; ".join(f"{w['pointer']}: {w['detail']}" for w in wrong)[:1000], errors=wrong)
@@ -110,6 +110,8 @@ async def _busy(request: Request, _: Exception) -> JSONResponse:
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    if isinstance(error.__cause__, Refused):  # FastAPI wraps what reading the body raised
+        return await _refused(request, error.__cause__)
     kinds = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
     kind = kinds.get(error.status_code, "malformed-request" if error.status_code < 500 else "internal-error")
     return problem(request, kind, str(error.detail), headers=error.headers)

@@ -64,11 +64,19 @@ def ready(session: Session, queue: str, now: datetime) -> list[UUID]:
     return due(session, queue, now, free) if free > 0 else []
 
 
+def anything_due(session: Session, now: datetime) -> bool:
+    """Whether any job could run now: the one question of an idle scheduler."""
+    first = select(Job.run_at).where(Job.state == State.SCHEDULED).order_by(Job.run_at).limit(1)
+    at = session.scalars(first).one_or_none()
+    return at is not None and at <= now
+
+
 def feed(session: Session, queue: str, now: datetime) -> int:
     """Release what is due into the queue's window. Returns how many jobs went."""
-    jobs = store.release(session, ready(session, queue, now), now)
-    offer(session, jobs)
-    return len(jobs)
+    in_order = ready(session, queue, now)
+    released = {job.id: job for job in store.release(session, in_order, now)}  # in any order, as databases return rows
+    offer(session, [released[job_id] for job_id in in_order if job_id in released])
+    return len(released)
 
 
 def unclaimed(session: Session, queue: str, before: datetime) -> Sequence[UUID]:

@@ -36,6 +36,23 @@ def _partial(name: str, where: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
+class Words(sa.types.TypeDecorator[str]):
+    """What a task said: kept without NUL and half surrogate pairs, which a database's text cannot hold."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _: sa.Dialect) -> str | None:
+        return None if value is None else value.replace("\x00", "").encode(errors="replace").decode()
+
+
+class Lines(Words):
+    """The same, of any length."""
+
+    impl = sa.Text
+    cache_ok = True
+
+
 class Job(Base):
     """One request to do a task: the truth about it."""
 
@@ -72,7 +89,7 @@ class Job(Base):
     result: Mapped[Any | None] = mapped_column(sa.JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     progress: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-    waits_for: Mapped[str | None] = mapped_column(sa.String(200))  # why a snoozed job waits, in words
+    waits_for: Mapped[str | None] = mapped_column(Words(200))  # why a snoozed job waits, in words
     schedule_id: Mapped[UUID | None]
     request_id: Mapped[str | None] = mapped_column(sa.String(128))
     traceparent: Mapped[str | None] = mapped_column(sa.String(64))
@@ -85,6 +102,7 @@ class Job(Base):
         CheckConstraint("attempt >= budget_from AND epoch >= attempt", name="counts"),
         CheckConstraint("priority BETWEEN 0 AND 3", name="priority_range"),
         _partial("jobs_due", "state = 'scheduled'", "queue", "priority", "run_at", "id"),
+        _partial("jobs_due_at", "state = 'scheduled'", "run_at"),
         _partial("jobs_hinted", "state = 'queued'", "queue", "hinted_at"),
         _partial("jobs_running", "state = 'running'", "worker"),
         _partial("jobs_expiring", "expires_at IS NOT NULL AND finished_at IS NULL", "expires_at"),
@@ -125,7 +143,7 @@ class LogLine(Base):
     epoch: Mapped[int]
     at: Mapped[datetime]
     level: Mapped[str] = mapped_column(sa.String(10))
-    message: Mapped[str] = mapped_column(sa.Text)
+    message: Mapped[str] = mapped_column(Lines)
 
     __table_args__ = (Index("job_log_by_job", "job_id", "id"),)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs import flow, queries
@@ -40,11 +42,9 @@ def check(name: str) -> str:
 def pause(session: Session, name: str) -> None:
     """Stop starting jobs of this queue, those already hinted included; running ones go on."""
     check(name)
-    lane = session.get(Queue, name)
-    if lane is None:
-        session.add(Queue(name=name, paused_at=clock.now()))
-    else:
-        lane.paused_at = lane.paused_at or clock.now()
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    session.execute(dialect.insert(Queue).values(name=name).on_conflict_do_nothing())
+    session.execute(update(Queue).where(Queue.name == name, Queue.paused_at.is_(None)).values(paused_at=clock.now()))
 
 
 def resume(session: Session, name: str) -> None:

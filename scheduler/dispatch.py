@@ -19,12 +19,13 @@ UNTOLD = timedelta(seconds=30)  # where the broker cannot tell what it holds, a 
 
 def feed() -> None:
     """Fill each queue's window with what is due."""
-    for queue in settings().queues:
-        with snapshot() as session:
-            anything = flow.ready(session, queue, clock.now())
-        if anything:  # an idle scheduler takes no write lock
-            with transaction() as session:
-                flow.feed(session, queue, clock.now())
+    with snapshot() as session:
+        if not flow.anything_due(session, clock.now()):
+            return
+        waiting = [queue for queue in settings().queues if flow.ready(session, queue, clock.now())]
+    for queue in waiting:  # an idle scheduler takes no write lock
+        with transaction() as session:
+            flow.feed(session, queue, clock.now())
 
 
 def find_lost() -> None:

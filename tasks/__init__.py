@@ -3,9 +3,9 @@
 from runtime.settings import settings
 from tasks import plain
 from tasks.context import Context, current
-from tasks.registry import Task, catalogue, pointer, task
+from tasks.registry import Task, catalogue, plainly, pointer, task
 
-__all__ = ["Context", "Task", "catalogue", "current", "load", "pointer", "task"]
+__all__ = ["Context", "Task", "catalogue", "current", "load", "plainly", "pointer", "task"]
 
 
 def load() -> None:

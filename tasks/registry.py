@@ -80,6 +80,11 @@ def pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+def plainly(message: str) -> str:
+    """pydantic's message without the class name that it puts before ours."""
+    return message.removeprefix("Value error, ")
+
+
 class Catalogue:
     """All tasks of this process, by name."""
 
