@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     idempotency_window: Duration = Field(timedelta(hours=24), description="how long an Idempotency-Key is remembered")
     metrics_token: SecretStr | None = Field(None, description="bearer token that /metrics asks for, if set")
 
+    visibility_timeout: Duration = Field(timedelta(days=1), description="Celery's own; nothing here relies on it")
     hint_window: int = Field(500, ge=1, description="jobs of one queue that may be in the broker at once")
     hint_grace: Duration = Field(timedelta(seconds=2), description="age at which a missing hint counts as lost")
     lease: Duration = Field(timedelta(seconds=15), description="silence after which a worker counts as dead")
