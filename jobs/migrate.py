@@ -18,14 +18,13 @@ def _config() -> Config:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Run the migrations that are missing. Safe to run twice, and from several places at once."""
+    """Run the migrations that are missing, all or none. Safe to run twice, and from several places at once."""
     config = _config()
-    with engine.connect() as connection:
+    with engine.begin() as connection:  # on SQLite this waits for the write lock
         if engine.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
-        connection.commit()
 
 
 def is_current(engine: Engine) -> bool:

@@ -91,9 +91,8 @@ def open_counts(session: Session) -> dict[str, dict[State, int]]:
 
 def dead_counts(session: Session) -> dict[str, int]:
     """Failed jobs by queue."""
-    return dict(
-        session.execute(select(Job.queue, func.count()).where(Job.state == State.FAILED).group_by(Job.queue)).tuples()
-    )
+    rows = session.execute(select(Job.queue, func.count()).where(Job.state == State.FAILED).group_by(Job.queue))
+    return {queue: count for queue, count in rows}  # noqa: C416 - a Row is a tuple, but not to mypy
 
 
 def queues(session: Session) -> Sequence[Queue]:

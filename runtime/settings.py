@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     drain_grace: Duration = Field(timedelta(seconds=20), description="how long a stopping worker waits for running jobs")
     stuck_after: Duration = Field(timedelta(seconds=20), description="hints waiting, slots free, nothing taken: exit")
     poison_crashes: int = Field(3, ge=2, description="workers that a job may kill before it is failed as poison")
+    worker_pool: Literal["threads", "prefork"] = Field(
+        "threads", description="threads for jobs that wait, prefork for the queue cpu"
+    )
     worker_threads: int = Field(16, ge=1, le=1000, description="jobs at once in one worker of the thread pool")
 
     retention_succeeded: Duration = Field(timedelta(days=7), description="how long succeeded jobs are kept")

@@ -25,6 +25,7 @@ class Drain:
 
     def __init__(self, member: Member, leave_process: Callable[[int], None] = os._exit) -> None:
         self.member = member
+        member.on_burial = lambda: self.start("given up for dead", code=75, grace=0)
         self._exit = leave_process
         self._started = threading.Lock()
         self._done = threading.Event()

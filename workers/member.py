@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -31,6 +31,7 @@ class Member:
     roll: Roll = field(default_factory=Roll)
     draining: threading.Event = field(default_factory=threading.Event)
     buried: threading.Event = field(default_factory=threading.Event)
+    on_burial: Callable[[], object] = lambda: None
     always_trusted: bool = False  # a process that lives and dies by another's lease
     _renewed: float = 0.0
 
@@ -58,6 +59,7 @@ class Member:
 
     def leave(self) -> None:
         """Leave the fleet; the row says so at once, so that nobody waits for the lease to run out."""
+        self.buried.set()
         if self.id is not None:
             try:
                 with transaction() as session:
@@ -74,6 +76,7 @@ class Member:
                 if not self._renew():
                     log.error("given up for dead by the scheduler: this process may not go on")
                     self.buried.set()
+                    self.on_burial()
                 self._renewed, wait = started, period
             except Unavailable as error:
                 log.warning("lease not renewed", error=str(error)[:300], trusted=self.is_trusted)

@@ -86,7 +86,8 @@ class Lab:
     def add_worker(self, pool: str = "threads", slots: int = 16, queues: str = "default,cpu", **settings: str) -> Part:
         """Start one more worker."""
         name = f"worker{len(self.workers)}"
-        command = ["celery", "-A", "workers.app", "worker", "-P", pool, "-c", str(slots), "-Q", queues, "-n", f"{name}@%h"]
+        settings["worker_pool"] = pool
+        command = ["celery", "-A", "workers.app", "worker", "-c", str(slots), "-Q", queues, "-n", f"{name}@%h"]
         environment = {**self.environment, **{f"TREADLE_{key.upper()}": value for key, value in settings.items()}}
         part = Part(name, [*command, "--without-gossip", "--without-mingle"], environment)
         self.workers.append(part)
