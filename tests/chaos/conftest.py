@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.laboratory import Lab
+from tests.laboratory import Lab
 from tests.servers import Postgres, Valkey
 
 

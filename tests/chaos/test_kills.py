@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from jobs.states import State
-from tests.chaos.laboratory import Lab, Monkey
+from tests.laboratory import Lab, Monkey
 
 
 @pytest.mark.timeout(420)

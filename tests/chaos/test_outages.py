@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from jobs.states import State
-from tests.chaos.laboratory import Lab
+from tests.laboratory import Lab
 from tests.servers import Postgres, wait_until
 
 AWAY = 8  # seconds; tests marked long take 20
@@ -55,11 +55,10 @@ def test_jobs_are_accepted_while_the_broker_is_away_and_run_when_it_is_back(
     lab.check([answer.json()["id"] for _, answer in answers])
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_a_locked_sqlite_ledger_refuses_within_a_second_and_stores_nothing(
     laboratory: Callable[..., Lab], ledger_url: str
 ) -> None:
-    if not ledger_url.startswith("sqlite"):
-        pytest.skip("PostgreSQL has no lock of the whole database; see the frozen one")
     lab = laboratory()
     lab.api.start()
     accepted = lab.submit()
@@ -75,12 +74,11 @@ def test_a_locked_sqlite_ledger_refuses_within_a_second_and_stores_nothing(
     assert sum(lab.states().values()) == 2, f"only {accepted} and the last one were accepted"
 
 
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
 def test_a_postgres_ledger_that_is_away_refuses_within_a_second_and_stores_nothing(
-    laboratory: Callable[..., Lab], ledger_url: str, fault: str, request: pytest.FixtureRequest
+    laboratory: Callable[..., Lab], fault: str, request: pytest.FixtureRequest
 ) -> None:
-    if ledger_url.startswith("sqlite"):
-        pytest.skip("a SQLite ledger is a file; see the locked one")
     postgres: Postgres = request.getfixturevalue("postgres")
     lab = laboratory()
     lab.api.start()
@@ -99,9 +97,8 @@ def test_a_postgres_ledger_that_is_away_refuses_within_a_second_and_stores_nothi
     assert sum(lab.states().values()) == 2, "a refused job was stored"
 
 
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 def test_jobs_settle_although_the_ledger_was_away_when_they_ended(laboratory: Callable[..., Lab], ledger_url: str) -> None:
-    if not ledger_url.startswith("sqlite"):
-        pytest.skip("told for SQLite by its lock")
     lab = laboratory().start()
     job_id = lab.submit(payload={"do": "sleep", "seconds": 1})
     lab.wait_for(job_id, State.RUNNING)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jobs.states import State
-from tests.chaos.laboratory import Lab, Monkey
+from tests.laboratory import Lab, Monkey
 from tests.servers import wait_until
 
 

@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 
 from jobs.states import State
-from tests.chaos.laboratory import Lab
+from tests.laboratory import Lab
 from tests.servers import wait_until
 
 SLOW = {"do": "sleep", "seconds": 2.5}

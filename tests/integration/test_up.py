@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from os import environ  # noqa: TID251 - handed on without what would change the outcome
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Up:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env={name: value for name, value in os.environ.items() if not name.startswith("TREADLE_")},
+                env={name: value for name, value in environ.items() if not name.startswith("TREADLE_")},
             )
         self.family: set[psutil.Process] = set()
 

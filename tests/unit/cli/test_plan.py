@@ -3,7 +3,7 @@
 import json
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,11 @@ from cli.up.ports import Ports, is_free
 
 
 @pytest.fixture
-def home(tmp_path: Path, configure: Callable[..., None]) -> Home:
+def home(tmp_path: Path, configure: Callable[..., None]) -> Iterator[Home]:
     made = Home(tmp_path / "home")
     made.hold()
-    return made
+    yield made
+    made.release()
 
 
 def test_the_next_free_port_is_taken_and_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

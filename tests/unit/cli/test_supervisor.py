@@ -1,7 +1,7 @@
 """Watching and stopping, with services that only pretend."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,10 @@ class Pretended:
 
 
 @pytest.fixture
-def supervisor() -> Supervisor:
-    return Supervisor(lambda _: None)
+def supervisor() -> Iterator[Supervisor]:
+    made = Supervisor(lambda _: None)
+    yield made
+    made.close()
 
 
 def _pretend(supervisor: Supervisor, **stubborn: bool) -> tuple[list[Any], list[str]]:

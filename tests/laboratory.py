@@ -20,11 +20,11 @@ from jobs import keys, migrate
 from jobs.model import Attempt, Job, Tick
 from jobs.states import FINAL, State
 from runtime import database
-from tests.chaos.third_party import ThirdParty
+from tests.third_party import ThirdParty
 from tests.servers import Server, Valkey, free_port, wait_until
 
 Answer = TypeVar("Answer")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 class Part(Server):
