@@ -8,7 +8,7 @@ broker_url = settings().broker_url
 broker_connection_retry_on_startup = True  # a worker that starts before its broker waits for it
 broker_connection_max_retries = None  # and never gives up; the supervisor need not know
 broker_connection_timeout = 2  # seconds; a frozen host must not hold a thread
-broker_pool_limit = 4  # we publish from one thread a process
+broker_pool_limit = 20  # we need one; Flower asks in many threads at once, and hangs when none is free
 broker_transport_options = {
     "socket_connect_timeout": 2,
     "socket_timeout": 5,  # a frozen broker: the call fails, the ledger keeps the job

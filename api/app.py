@@ -40,7 +40,12 @@ def create_app() -> FastAPI:
     """The application, with every task of the catalogue in its document."""
     tasks.load()
     app = FastAPI(
-        title="Treadle", version="0.1.0", summary="Durable background jobs over HTTP", description=_ABOUT, lifespan=_lifespan
+        title="Treadle",
+        version="0.1.0",
+        summary="Durable background jobs over HTTP",
+        description=_ABOUT,
+        lifespan=_lifespan,
+        redirect_slashes=False,  # a redirect would lead to http:// behind a proxy, and few clients follow it with a POST
     )
     problems.install(app)
     for module in (jobs, task_routes, queues, schedules):

@@ -57,7 +57,7 @@ def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency: the caller, whose key must have the scope."""
 
     async def check(request: Request) -> Caller:
-        caller: Caller = request.state.caller
+        caller: Caller = getattr(request.state, "caller", None) or await authenticate(request)
         if not caller.may(scope):
             raise Refused("forbidden", f"This needs a key with the scope {scope!r}; this key has {caller.scope!r}.")
         return caller

@@ -1,6 +1,7 @@
 """Reading a JSON body strictly: what the ledger could not store or others could not read is refused here, with a reason."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -18,11 +19,12 @@ def read(body: bytes) -> Any:
     """The JSON value of a body.
 
     Raises:
-        Refused: not UTF-8, not JSON, NaN or Infinity, a name twice in one object, half a surrogate pair, or nested too deep.
+        Refused: not UTF-8, not JSON, NaN, Infinity or a number past all floats, a name twice in one object, half a
+            surrogate pair, or nested too deep.
     """
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_twins)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_twins)
         if _SURROGATE.search(body):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeError:
@@ -39,6 +41,13 @@ def read(body: bytes) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large for a number")
+    return number
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -70,6 +79,17 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:
+            if self.body_field is not None and _has_body(request) and not _is_json(request):
+                raise Refused("unsupported-media-type", "Send the body as `Content-Type: application/json`.")
             return await handle(_StrictRequest(request.scope, request.receive))
 
         return strictly
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _is_json(request: Request) -> bool:
+    kind, _, form = request.headers.get("content-type", "").partition(";")[0].strip().lower().partition("/")
+    return kind == "application" and (form == "json" or form.endswith("+json"))

@@ -58,7 +58,7 @@ class GroupCommit:
                 if not self._waiting:
                     return
                 calls = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            self._commit(calls)
+            self._commit([call for call in calls if call.answer.set_running_or_notify_cancel()])
 
     def _commit(self, calls: list[Call]) -> None:
         while calls := [call for call in calls if not call.given_up]:

@@ -65,7 +65,7 @@ class Doorman:
 
         try:
             _check_size(int(request.headers.get("content-length") or 0), limit)
-            if request.url.path.startswith("/v1/") or request.url.path == "/v1":
+            if f"{request.scope['path']}/".startswith("/v1/"):
                 request.state.caller = await auth.authenticate(request)
         except problems.Refused as refused:
             answer = problems.problem(request, refused.kind, refused.detail, headers=refused.headers)

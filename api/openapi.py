@@ -37,6 +37,7 @@ def _answer_with_problems(document: dict[str, Any]) -> None:
         for method, operation in operations.items():
             statuses = {"400", "401", "403", "422", "503"} if path.startswith("/v1") else set()
             statuses |= {"404"} if "{" in path else set()
+            statuses |= {"401"} if path == "/metrics" else set()
             statuses |= {"413", "415"} if method in {"post", "patch"} else set()
             statuses |= {"409"} if method in {"post", "patch", "delete"} else set()
             operation["responses"].pop("422", None)

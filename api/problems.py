@@ -91,15 +91,30 @@ async def _job_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _unreadable(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    wrong = [{"pointer": _place(part["loc"]), "detail": plainly(part["msg"])} for part in error.errors()]
+    wrong = [{"pointer": _place(part, error.body), "detail": plainly(part["msg"])} for part in error.errors()]
     if any(part["type"] == "json_invalid" for part in error.errors()):
         return problem(request, "malformed-request", "The body is not JSON.", errors=wrong)
     return problem(request, "invalid", "; ".join(f"{w['pointer']}: {w['detail']}" for w in wrong)[:1000], errors=wrong)
 
 
-def _place(path: tuple[str | int, ...]) -> str:
-    """Body fields by their pointer; query, path and header values by their kind and name."""
-    return pointer(path[1:]) if path[0] == "body" else pointer(path)
+def _place(part: dict[str, Any], body: Any) -> str:
+    """Body fields by their pointer; query, path and header values by their kind and name.
+
+    pydantic's path also names the branch of a union and the key of a map; a pointer may hold only what the body holds.
+    """
+    path = part["loc"]
+    if path[0] != "body":
+        return pointer(path)
+    found: list[str | int] = []
+    for step in path[1:]:
+        if isinstance(body, dict | list) and _holds(body, step):
+            body = body[step]
+            found.append(step)
+    return pointer([*found, path[-1]] if part["type"] == "missing" and len(path) > 1 else found)
+
+
+def _holds(body: Any, step: str | int) -> bool:
+    return step in body if isinstance(body, dict) else isinstance(step, int) and step < len(body)
 
 
 async def _busy(request: Request, _: Exception) -> JSONResponse:
@@ -118,5 +133,5 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
-    log.error("a request failed", path=request.url.path, exc_info=error)
+    log.error("a request failed", path=request.scope["path"], exc_info=error)
     return problem(request, "internal-error", "An unexpected error. The log has it under this request_id.")

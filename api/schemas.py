@@ -21,9 +21,11 @@ _NO_NUL = r"^[^\x00]*$"
 
 
 def _in_reach(value: datetime) -> datetime:
-    if not 2000 <= value.year < 9000 or value.astimezone(UTC) > clock.now() + _FARTHEST:
-        raise ValueError("a time lies between the year 2000 and ten years from now")
-    return value.astimezone(UTC)
+    if 2000 <= value.year < 9000:  # else it might have no UTC
+        time = value.astimezone(UTC)
+        if time.year >= 2000 and time <= clock.now() + _FARTHEST:
+            return time
+    raise ValueError("a time lies between the year 2000 and ten years from now")
 
 
 Time = Annotated[AwareDatetime, AfterValidator(_in_reach)]

@@ -79,6 +79,11 @@ def feed(session: Session, queue: str, now: datetime) -> int:
     return len(released)
 
 
+def queues_unclaimed(session: Session, before: datetime) -> Sequence[str]:
+    """The queues with a hint sent before `before` that no worker has taken: the one question when all is well."""
+    return session.scalars(select(Job.queue).where(Job.state == State.QUEUED, Job.hinted_at < before).distinct()).all()
+
+
 def unclaimed(session: Session, queue: str, before: datetime) -> Sequence[UUID]:
     """Jobs whose hint was sent before `before` and which no worker has taken."""
     query = select(Job.id).where(Job.state == State.QUEUED, Job.queue == queue, Job.hinted_at < before)

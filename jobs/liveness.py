@@ -108,9 +108,7 @@ def rescue(session: Session, job: Job, *, poison: int, guilty: bool = False) -> 
     now = clock.now()
     crashes = job.crashes + 1 if guilty else min(job.crashes + 1, poison - 1)
     policy = RetryPolicy.model_validate(job.retry)
-    verdict = judge_loss(
-        crashes=crashes, attempt=job.attempt - job.budget_from, age=now - job.budget_at, policy=policy, poison=poison
-    )
+    verdict = judge_loss(crashes=crashes, age=now - job.budget_at, policy=policy, poison=poison)
     assert job.worker is not None  # noqa: S101 - a CHECK of the table: running rows name their worker
     return store.rescue(session, Claim(job.id, job.epoch, job.worker), verdict, crashes, now)
 

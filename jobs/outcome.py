@@ -88,7 +88,7 @@ def judge(
             return _again_or_fail(error, attempt, age, policy, kept)
 
 
-def judge_loss(*, crashes: int, attempt: int, age: timedelta, policy: RetryPolicy, poison: int) -> Verdict:
+def judge_loss(*, crashes: int, age: timedelta, policy: RetryPolicy, poison: int) -> Verdict:
     """What follows an attempt whose worker died, `crashes` counting this one where the job itself may be to blame."""
     kept: dict[str, Any] = {"class": "WorkerLost", "message": "the worker process died during this attempt"}
     if crashes >= poison:

@@ -109,25 +109,14 @@ def hand_back(session: Session, claim: Claim, now: datetime) -> Job | None:
 
 
 def rescue(session: Session, claim: Claim, verdict: Verdict, crashes: int, now: datetime) -> Job | None:
-    """The worker died under the attempt: another try, or the dead letter. A pending cancel is honoured."""
+    """The worker died under the attempt: another try, with no attempt spent, or the dead letter."""
     match verdict:
         case TryAgain(delay, error):
-            job = _end_unless_cancelled(
-                session, RESCUE, claim, Ending.LOST, now, error, run_at=now + delay, error=error, crashes=crashes
-            )
+            back = {"run_at": now + delay, "error": error, "crashes": crashes, "attempt": Job.attempt - 1}
+            job = _end_unless_cancelled(session, RESCUE, claim, Ending.LOST, now, error, **back)
         case Failed(reason, error):
-            job = _end(
-                session,
-                FAIL,
-                claim,
-                Ending.LOST,
-                now,
-                error,
-                finished_at=now,
-                reason=reason,
-                error=error,
-                crashes=crashes,
-            )
+            last = {"finished_at": now, "reason": reason, "error": error, "crashes": crashes}
+            job = _end(session, FAIL, claim, Ending.LOST, now, error, **last)
         case _:
             raise ValueError(f"a lost attempt cannot end as {verdict}")
     if job is not None:

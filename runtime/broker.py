@@ -134,5 +134,5 @@ def _keys(queue: str) -> list[str]:
 def _job_of(raw: bytes) -> UUID | None:
     try:
         return UUID(json.loads(raw)["headers"]["id"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # rubbish in the lane: no hint of ours

@@ -4,8 +4,9 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
+LONGEST = timedelta(days=3650)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SPELT = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])", re.ASCII)
@@ -15,7 +16,7 @@ def parse(value: Any) -> Any:
     """Turn "1h30m" into a timedelta; anything else is left to pydantic (numbers of seconds, ISO 8601).
 
     Raises:
-        ValueError: more than ten years, longer than any clock here is asked to count.
+        ValueError: more than ten years.
     """
     if isinstance(value, bool):
         raise ValueError('a duration is a text such as "30s" or a number of seconds')  # noqa: TRY004 - pydantic's way
@@ -23,9 +24,15 @@ def parse(value: Any) -> Any:
         if len(value) > 40:
             raise ValueError("a duration has at most 40 characters")
         value = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
-    if isinstance(value, int | float) and not -1 <= value <= 315_360_000:
+    if isinstance(value, int | float) and not -1 <= value <= LONGEST.total_seconds():
         raise ValueError("a duration is at most ten years")
     return value
+
+
+def _bounded(span: timedelta) -> timedelta:
+    if abs(span) > LONGEST:  # ISO 8601 can say more than any clock can count
+        raise ValueError("a duration is at most ten years")
+    return span
 
 
 def spell(span: timedelta) -> str:
@@ -43,6 +50,7 @@ def spell(span: timedelta) -> str:
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse),
+    AfterValidator(_bounded),
     PlainSerializer(spell, return_type=str),
     WithJsonSchema(
         {

@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     def _coherent(self) -> Self:
         if self.heartbeat * 3 > self.lease:
             raise ValueError("lease must be at least three heartbeats, else one slow renewal costs a worker its jobs")
+        if min(self.retention_succeeded, self.retention_failed) < self.idempotency_window:
+            raise ValueError("jobs must be kept at least as long as the idempotency_window, or a repeat would find none")
         return self
 
     @property

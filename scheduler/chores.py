@@ -4,11 +4,11 @@ from scheduler import dispatch, gauges, prune, recurring, rescue
 from scheduler.rounds import Chore
 
 CHORES = (
-    Chore("feed", 0.2, dispatch.feed),  # what is due goes to its queue
+    Chore("feed", 0.25, dispatch.feed),  # what is due goes to its queue
     Chore("tick", 0.5, recurring.tick),  # schedules whose time has come
-    Chore("find_lost", 1.0, dispatch.find_lost),  # hints that the broker has lost
-    Chore("rescue", 1.0, rescue.Rescue().look),  # jobs of dead workers
+    Chore("find_lost", 2.0, dispatch.find_lost),  # hints that the broker has lost
+    Chore("rescue", 2.0, rescue.Rescue().look),  # jobs of dead workers
     Chore("expire", 2.0, prune.expire),
-    Chore("gauges", 5.0, gauges.refresh),
-    Chore("prune", 30.0, prune.prune),
+    Chore("gauges", 15.0, gauges.refresh),
+    Chore("prune", 60.0, prune.prune),
 )

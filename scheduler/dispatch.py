@@ -36,12 +36,12 @@ def find_lost() -> None:
     """
     if not publisher.healthy:
         return
-    for queue in settings().queues:
-        now = clock.now()
+    now = clock.now()
+    with snapshot() as session:
+        queues = flow.queues_unclaimed(session, now - settings().hint_grace)
+    for queue in queues:
         with snapshot() as session:
             waiting = flow.unclaimed(session, queue, now - settings().hint_grace)
-        if not waiting:
-            continue
         present = _lanes.present(queue)
         with transaction() as session:
             if present is None:

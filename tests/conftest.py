@@ -27,13 +27,13 @@ from tests.servers import Postgres, StartFailed, Valkey  # noqa: E402
 
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=60, stateful_step_count=40)
 hypothesis.settings.register_profile("long", deadline=None, max_examples=2000, stateful_step_count=100)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))  # noqa: TID251 - the tests' own setting
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def _absent(what: str, why: BaseException) -> None:
     """A server cannot be had: tests that need it are skipped by name, but never where CI promises it."""
     sentence = f"{what} cannot be had here: {why}"
-    if os.environ.get("CI", "").lower() in {"true", "1"}:  # noqa: TID251 - how CI says that it is CI
+    if os.environ.get("CI", "").lower() in {"true", "1"}:
         pytest.fail(sentence, pytrace=False)
     pytest.skip(sentence)
 
@@ -139,7 +139,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Calla
             monkeypatch.setenv(f"TREADLE_{name.upper()}", str(value))
         settings.cache_clear()
 
-    for name in [name for name in os.environ if name.startswith("TREADLE_")]:  # noqa: TID251 - to forget them
+    for name in [name for name in os.environ if name.startswith("TREADLE_")]:
         monkeypatch.delenv(name)
     change(home=tmp_path)
     yield change

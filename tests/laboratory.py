@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -20,8 +21,8 @@ from jobs import keys, migrate
 from jobs.model import Attempt, Job, Tick
 from jobs.states import FINAL, State
 from runtime import database
-from tests.third_party import ThirdParty
 from tests.servers import Server, Valkey, free_port, wait_until
+from tests.third_party import ThirdParty
 
 Answer = TypeVar("Answer")
 ROOT = Path(__file__).parents[1]
@@ -87,9 +88,9 @@ class Lab:
         """Start one more worker."""
         name = f"worker{len(self.workers)}"
         settings["worker_pool"] = pool
-        command = ["celery", "-A", "workers.app", "worker", "-c", str(slots), "-Q", queues, "-n", f"{name}@%h"]
+        command = ["workers", "--concurrency", str(slots), "--queues", queues, "--name", name]
         environment = {**self.environment, **{f"TREADLE_{key.upper()}": value for key, value in settings.items()}}
-        part = Part(name, [*command, "--without-gossip", "--without-mingle"], environment)
+        part = Part(name, command, environment)
         self.workers.append(part)
         self.parts.append(part)
         part.start()
@@ -97,11 +98,21 @@ class Lab:
 
     def add_scheduler(self) -> Part:
         """Start one more scheduler."""
-        part = Part(f"scheduler{len(self.schedulers)}", ["celery", "-A", "scheduler.app", "beat"], self.environment)
+        part = Part(f"scheduler{len(self.schedulers)}", ["scheduler"], self.environment)
         self.schedulers.append(part)
         self.parts.append(part)
         part.start()
         return part
+
+    def add_flower(self) -> str:
+        """Start Flower; returns its address, with the password in it."""
+        port = free_port()
+        environment = {**self.environment, "FLOWER_BASIC_AUTH": "treadle:secret"}
+        command = ["celery", "-A", "runtime.broker:app", "flower", f"--port={port}", "--address=127.0.0.1"]
+        part = Part("flower", command, environment, lambda: _answers(f"http://127.0.0.1:{port}/healthcheck"))
+        self.parts.append(part)
+        part.start()
+        return f"http://treadle:secret@127.0.0.1:{port}"
 
     def start(self) -> "Lab":
         """The usual set: one of each."""
@@ -188,10 +199,11 @@ class Lab:
 
     def states(self) -> Counter[State]:
         """How many jobs are in each state."""
+        found: Counter[State] = Counter()
         with Session(self.engine) as session:
-            return Counter(
-                {state: count for state, count in session.execute(sa.select(Job.state, sa.func.count()).group_by(Job.state))}
-            )
+            for state, count in session.execute(sa.select(Job.state, sa.func.count()).group_by(Job.state)):
+                found[state] = count
+        return found
 
     def wait_settled(self, seconds: float) -> Counter[State]:
         """Wait until every job is final."""
@@ -224,17 +236,21 @@ class Lab:
         assert all(attempt.outcome is not None for attempt in attempts), "an attempt never ended"
 
     def _api_answers(self) -> bool:
-        try:
-            return httpx2.get(f"http://127.0.0.1:{self.port}/readyz", timeout=1, trust_env=False).status_code == 200
-        except httpx2.HTTPError:
-            return False
+        return _answers(f"http://127.0.0.1:{self.port}/readyz")
 
     def _worker_lives(self) -> bool:
         return bool(self.client.get("/readyz").json()["workers"] >= len(self.workers))
 
 
+def _answers(url: str) -> bool:
+    try:
+        return httpx2.get(url, timeout=1, trust_env=False).status_code == 200
+    except httpx2.HTTPError:
+        return False
+
+
 def _check_no_overlap(attempts: list[Attempt]) -> None:
-    for earlier, later in zip(attempts, attempts[1:], strict=False):
+    for earlier, later in pairwise(attempts):
         if earlier.job_id == later.job_id:
             assert earlier.finished_at is not None and earlier.finished_at <= later.started_at, (
                 f"attempts of {later.job_id} overlap"

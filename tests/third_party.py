@@ -5,6 +5,7 @@ import threading
 import time
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any
 
 
@@ -43,7 +44,7 @@ class _Server(ThreadingHTTPServer):
 
 
 def _overlap(spans: list[tuple[float, float]]) -> bool:
-    return any(later[0] < earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
+    return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
 
 def _handler(party: ThirdParty) -> type[BaseHTTPRequestHandler]:

@@ -2,6 +2,7 @@
 
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -64,8 +65,8 @@ async def list_jobs(
     page = await ledger.read(lambda session: queries.page(session, caller.tenant, wanted, limit, cursor))
     if page.next_cursor:
         given = {"state": state, "task": task, "queue": queue, "schedule_id": schedule_id, "limit": limit}
-        query = "&".join(f"{name}={value}" for name, value in given.items() if value is not None)
-        response.headers["Link"] = f'</v1/jobs?{query}&cursor={page.next_cursor}>; rel="next"'
+        query = urlencode({name: value for name, value in given.items() if value is not None} | {"cursor": page.next_cursor})
+        response.headers["Link"] = f'</v1/jobs?{query}>; rel="next"'
     return JobPage(jobs=[JobOut.of(job) for job in page.jobs], next_cursor=page.next_cursor)
 
 

@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 
 from api.auth import Admin, Reader
 from api.dependencies import InLedger
+from api.problems import Refused
 from jobs import queues
+from jobs.errors import Invalid
 from jobs.queues import Lane
 
 router = APIRouter(prefix="/v1/queues", tags=["queues"])
@@ -51,6 +53,8 @@ async def list_queues(caller: Reader, ledger: InLedger) -> QueueList:
 async def pause_queue(name: str, caller: Admin, ledger: InLedger) -> QueueOut:
     """Start no more jobs of this queue; running ones go on. Kept over restarts."""
 
+    _find(name)
+
     def pause(session: Session) -> Lane:
         queues.pause(session, name)
         return queues.lane(session, name)
@@ -62,8 +66,17 @@ async def pause_queue(name: str, caller: Admin, ledger: InLedger) -> QueueOut:
 async def resume_queue(name: str, caller: Admin, ledger: InLedger) -> QueueOut:
     """Start jobs of this queue again."""
 
+    _find(name)
+
     def resume(session: Session) -> Lane:
         queues.resume(session, name)
         return queues.lane(session, name)
 
     return QueueOut.of(await ledger.write(resume))
+
+
+def _find(name: str) -> None:
+    try:
+        queues.check(name)
+    except Invalid as unknown:
+        raise Refused("not-found", unknown.errors[0]["detail"]) from None

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -118,8 +119,16 @@ class Preview(BaseModel):
 @router.post("", status_code=201)
 async def create_schedule(given: ScheduleIn, response: Response, caller: Writer, ledger: InLedger) -> ScheduleOut:
     """Store a schedule. Each of its due times will make exactly one job."""
-    schedule = _stored(given, caller.tenant)
-    await ledger.write(lambda session: schedules.add(session, schedule))
+
+    def add(session: Session) -> Schedule:
+        schedule = _stored(given, caller.tenant)  # anew each time: a row that was rolled back would not be inserted again
+        schedules.add(session, schedule)
+        return schedule
+
+    try:
+        schedule = await ledger.write(add)
+    except IntegrityError:  # another of this name was committed meanwhile: now it is seen
+        schedule = await ledger.write(add)
     response.headers["Location"] = f"/v1/schedules/{schedule.name}"
     return ScheduleOut.of(schedule)
 
@@ -203,9 +212,9 @@ def _changes(given: ScheduleChange, schedule: Schedule) -> dict[str, Any]:
     """The columns that a change touches."""
     sent = given.model_fields_set
     changes: dict[str, Any] = {name: getattr(given, name) for name in sent - {"paused", "priority", "retry", "payload"}}
-    wrong = [name for name, value in changes.items() if value is None and name not in {"cron", "every"}]
-    if wrong or (given.paused is None and "paused" in sent) or (given.priority is None and "priority" in sent):
-        raise Invalid([{"pointer": f"/{name}", "detail": "null is not a value for this."} for name in wrong or ["paused"]])
+    wrong = sorted(name for name in sent - {"cron", "every", "payload"} if getattr(given, name) is None)
+    if wrong:
+        raise Invalid([{"pointer": f"/{name}", "detail": "null is not a value for this."} for name in wrong])
     if "queue" in changes:
         queues.check(changes["queue"])
     if changes.get("cron") is not None:

@@ -6,6 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.auth import Reader
+from api.problems import Refused
+from jobs.errors import Invalid
 from jobs.policy import RetryPolicy
 from runtime.duration import Duration
 from tasks import Task, catalogue
@@ -53,4 +55,7 @@ async def list_tasks(caller: Reader) -> TaskList:
 @router.get("/{name}")
 async def get_task(name: str, caller: Reader) -> TaskOut:
     """One task."""
-    return TaskOut.of(catalogue.find(name))
+    try:
+        return TaskOut.of(catalogue.find(name))
+    except Invalid as unknown:
+        raise Refused("not-found", unknown.errors[0]["detail"]) from None

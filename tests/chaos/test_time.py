@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_each_tick_is_one_job_while_three_schedulers_are_killed_at_random(
     assert lab.client.patch("/v1/schedules/each-second", json={"paused": True}).status_code == 200
     ticks = lab.ticks()
     times = [at for at, _ in ticks]
-    gaps = {round((later - earlier).total_seconds(), 3) for earlier, later in zip(times, times[1:], strict=False)}
+    gaps = {round((later - earlier).total_seconds(), 3) for earlier, later in pairwise(times)}
     assert gaps == {1.0}, "a tick was missed"
     assert len({job for _, job in ticks} - {None}) == len(ticks), "a tick made no job, or two"
     assert sum(lab.states().values()) == len(ticks)

@@ -28,7 +28,14 @@ from tests.clock import Clock
 
 WINDOW, POISON, WORKERS = 3, 3, 3
 KEPT = timedelta(hours=24)
-UNSPENT = {Ending.SNOOZED, Ending.HANDED_BACK}
+UNSPENT = {Ending.SNOOZED, Ending.HANDED_BACK, Ending.LOST}
+
+
+def _unspent(attempt: Attempt) -> bool:
+    """A try that counts for nothing: it went back without having failed."""
+    return attempt.outcome in UNSPENT and attempt.retry_at is not None
+
+
 picks = st.integers(0, 999)
 """Which of the things there are: the remainder decides, so that a failing run shrinks well."""
 
@@ -229,7 +236,7 @@ class Ledger(RuleBasedStateMachine):
             job.crashes = crashes
         else:
             job.crashes = job.crashes if job.cancel_requested else crashes
-            job.go_back(Ending.LOST, self.now)
+            job.go_back(Ending.LOST, self.now, spent=False)
 
     @precondition(lambda self: self.jobs)
     @rule(pick=picks)
@@ -315,7 +322,7 @@ class Ledger(RuleBasedStateMachine):
     def check(self, row: Job, tries: list[Attempt]) -> None:
         """Rules that hold whatever the model says."""
         assert [attempt.epoch for attempt in tries] == list(range(1, row.epoch + 1)), "an epoch is one attempt's"
-        assert row.attempt == sum(attempt.outcome not in UNSPENT for attempt in tries)
+        assert row.attempt == sum(not _unspent(attempt) for attempt in tries)
         assert sum(attempt.finished_at is None for attempt in tries) == (row.state is State.RUNNING), "one live claim"
         assert (row.finished_at is not None) == (row.state in FINAL)
         assert 0 <= row.budget_from <= row.attempt <= row.epoch

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from os import environ  # noqa: TID251 - handed on without what would change the outcome
+from os import environ
 from pathlib import Path
 from typing import Any
 

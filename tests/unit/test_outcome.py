@@ -131,7 +131,7 @@ def test_what_is_no_failure_spends_nothing(attempt: int, policy: RetryPolicy) ->
     ],
 )
 def test_a_lost_worker(crashes: int, policy: RetryPolicy, verdict: type[TryAgain] | Reason) -> None:
-    found = judge_loss(crashes=crashes, attempt=1, age=timedelta(0), policy=policy, poison=3)
+    found = judge_loss(crashes=crashes, age=timedelta(0), policy=policy, poison=3)
     if isinstance(found, Failed):
         assert found.reason is verdict
     else:
@@ -141,7 +141,7 @@ def test_a_lost_worker(crashes: int, policy: RetryPolicy, verdict: type[TryAgain
 
 
 def test_a_lost_worker_past_the_deadline_is_not_followed_by_another_attempt() -> None:
-    late = judge_loss(crashes=1, attempt=1, age=timedelta(seconds=61), policy=HASTY, poison=3)
+    late = judge_loss(crashes=1, age=timedelta(seconds=61), policy=HASTY, poison=3)
     assert isinstance(late, Failed)
     assert late.reason is Reason.EXHAUSTED
 

@@ -33,9 +33,9 @@ def test_a_thread_worker_serves_all_queues(became: list[Any]) -> None:
     with pytest.raises(SystemExit):
         serve.worker(serve.Pool.THREADS, None, None, None)
     argv = became[1]
-    assert argv[argv.index("-P") + 1] == "threads"
-    assert "-Q" not in argv
-    assert "-c" not in argv
+    assert became[2]["TREADLE_WORKER_POOL"] == "threads"
+    assert "--queues" not in argv
+    assert "--concurrency" not in argv
     assert "PROMETHEUS_MULTIPROC_DIR" not in became[2]
 
 
@@ -43,9 +43,9 @@ def test_a_prefork_worker_gets_an_empty_folder_for_its_figures(became: list[Any]
     with pytest.raises(SystemExit):
         serve.worker(serve.Pool.PREFORK, 3, None, "heavy")
     argv, folder = became[1], Path(became[2]["PROMETHEUS_MULTIPROC_DIR"])
-    assert argv[argv.index("-Q") + 1] == "cpu"
-    assert argv[argv.index("-c") + 1] == "3"
-    assert argv[argv.index("-n") + 1] == "heavy@%h"
+    assert argv[argv.index("--queues") + 1] == "cpu"
+    assert argv[argv.index("--concurrency") + 1] == "3"
+    assert argv[argv.index("--name") + 1] == "heavy"
     assert list(folder.iterdir()) == []
     folder.rmdir()
 

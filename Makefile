@@ -1,0 +1,87 @@
+# `make` lists what there is. Everything is made in $(VENV); nothing outside this folder is touched.
+
+PYTHON ?= python3
+VENV   ?= .venv
+FLOOR  ?= 85
+ARGS   ?=
+
+bin    := $(VENV)/bin
+pytest := $(bin)/python -m pytest $(ARGS)
+export PYTHONUNBUFFERED = 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup up demo test check format lint types chaos bench docker-lint lock clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  PYTHON=python3.13 VENV=.venv-3.13 chooses another Python; ARGS='--port 9000' goes to up, demo, test and bench."
+
+setup: $(VENV)/.ready ## Make .venv with the pinned dependencies (other targets do it themselves)
+
+up: $(VENV)/.ready ## Start everything, run a first job, stay up (Ctrl-C drains)
+	@$(bin)/treadle up $(ARGS)
+
+demo: $(VENV)/.ready ## The same, and stop once the first job has finished
+	@$(bin)/treadle up --exit $(ARGS)
+
+test: $(VENV)/.ready-dev ## Run every test
+	$(pytest)
+
+check: lint types $(VENV)/.ready-dev ## All that CI asks: format, lint, types, import contracts, tests, coverage
+	$(bin)/coverage erase
+	$(bin)/coverage run -m pytest $(ARGS)
+	$(bin)/coverage combine --quiet
+	$(bin)/coverage report --fail-under=$(FLOOR)
+
+format: $(VENV)/.ready-dev ## Format the code and mend what can be mended
+	$(bin)/ruff format .
+	$(bin)/ruff check --fix .
+
+lint: $(VENV)/.ready-dev ## Format, lint and import contracts, looked at only
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/lint-imports
+
+types: $(VENV)/.ready-dev ## mypy, strict
+	$(bin)/mypy
+
+chaos: $(VENV)/.ready-dev ## The chaos tests alone, the long ones too
+	$(pytest) tests/chaos -m "long or short or not short"
+
+bench: $(VENV)/.ready-dev ## Measure, side by side with plain Celery
+	$(bin)/python -m bench $(ARGS)
+
+docker-lint: $(VENV)/.ready-dev ## Lint docker/
+	$(bin)/hadolint docker/Dockerfile
+	$(bin)/compose-lint docker/compose.yaml
+
+pin := $(bin)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+       --no-emit-index-url --no-emit-find-links --upgrade --quiet
+
+lock: $(VENV)/.uv ## Pin all dependencies anew
+	printf 'uv\nsetuptools>=80\n' | $(pin) - --no-annotate --output-file requirements-setup.txt
+	$(pin) pyproject.toml --output-file requirements.txt
+	$(pin) pyproject.toml --group dev --output-file requirements-dev.txt
+
+clean: ## Remove what was made here: .venv, caches, coverage; not the jobs in .treadle
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+# pip only fetches uv, which installs the rest in seconds where pip takes a minute. All by hash.
+$(VENV)/.uv: requirements-setup.txt
+	@test -x $(bin)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Treadle needs Python 3.11 or newer; this is %s. Say which: make PYTHON=python3.12" % sys.version.split()[0])'
+	@test -x $(bin)/python || $(PYTHON) -m venv $(VENV)
+	@$(bin)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.uv requirements.txt pyproject.toml
+	@echo "Installing the dependencies into $(VENV) …"
+	@VIRTUAL_ENV=$(VENV) $(bin)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.txt
+	@VIRTUAL_ENV=$(VENV) $(bin)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+	@VIRTUAL_ENV=$(VENV) $(bin)/uv pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,41 @@
+"""The command `treadle`: what it can do, and how it says that something went wrong."""
+
+import sys
+
+import typer
+
+from cli import jobs, keys, migrate, queues, schedules, serve, tasks
+from cli.complaint import Complaint
+from cli.up.command import up
+
+app = typer.Typer(
+    name="treadle",
+    help="Durable background jobs over HTTP, on Celery.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its frames would show local variables: keys and payloads
+)
+app.command("up")(up)
+app.command("api")(serve.api)
+app.command("worker")(serve.worker)
+app.command("beat")(serve.beat)
+app.command("migrate")(migrate.migrate)
+app.add_typer(keys.app, name="keys")
+app.add_typer(jobs.app, name="jobs")
+app.command("tasks")(tasks.tasks)
+app.add_typer(queues.app, name="queues")
+app.add_typer(schedules.app, name="schedules")
+
+
+def main() -> None:
+    """Run the command; a complaint goes to stderr in plain words, with exit code 1."""
+    try:
+        app()
+    except Complaint as complaint:
+        print(f"treadle: {complaint.sentence}", file=sys.stderr)
+        for detail in complaint.details:
+            print(f"  {detail}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:  # `treadle jobs list | head` has read enough
+        sys.stderr.close()
+        sys.exit(1)
