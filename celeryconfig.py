@@ -17,7 +17,7 @@ broker_transport_options = {
     "retry_on_timeout": False,  # a retry in the client doubles messages and holds the thread
     "queue_order_strategy": "priority",  # in the order of priority_steps, not round robin
     "priority_steps": [0, 3, 6, 9],  # critical, high, normal, low; runtime.broker translates
-    "visibility_timeout": settings().visibility_timeout.total_seconds(),  # nothing relies on it: messages are acknowledged before they run
+    "visibility_timeout": settings().visibility_timeout.total_seconds(),  # nothing relies on it
 }
 
 accept_content = ["json"]  # pickle would let a message run code

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from jobs import store
@@ -15,11 +15,16 @@ from jobs.model import Job, Queue
 from jobs.states import State
 from runtime import clock
 from runtime.broker import Hint
-from runtime.database import after_commit
+from runtime.database import Instant, after_commit, ask
 from runtime.publisher import publisher
 from runtime.settings import settings
 
 PRIORITIES = (3, 2, 1, 0)
+
+_FIRST_DUE = select(Job.run_at).where(Job.state == State.SCHEDULED).order_by(Job.run_at).limit(1)
+_UNCLAIMED = (
+    select(Job.queue).where(Job.state == State.QUEUED, Job.hinted_at < bindparam("before", type_=Instant)).distinct()
+)
 
 
 def hint(job: Job) -> Hint:
@@ -64,11 +69,9 @@ def ready(session: Session, queue: str, now: datetime) -> list[UUID]:
     return due(session, queue, now, free) if free > 0 else []
 
 
-def anything_due(session: Session, now: datetime) -> bool:
-    """Whether any job could run now: the one question of an idle scheduler."""
-    first = select(Job.run_at).where(Job.state == State.SCHEDULED).order_by(Job.run_at).limit(1)
-    at = session.scalars(first).one_or_none()
-    return at is not None and at <= now
+def anything_due(now: datetime) -> bool:
+    """Whether any job could run now: an idle scheduler's question."""
+    return any(at <= now for (at,) in ask(_FIRST_DUE))
 
 
 def feed(session: Session, queue: str, now: datetime) -> int:
@@ -79,9 +82,9 @@ def feed(session: Session, queue: str, now: datetime) -> int:
     return len(released)
 
 
-def queues_unclaimed(session: Session, before: datetime) -> Sequence[str]:
-    """The queues with a hint sent before `before` that no worker has taken: the one question when all is well."""
-    return session.scalars(select(Job.queue).where(Job.state == State.QUEUED, Job.hinted_at < before).distinct()).all()
+def queues_unclaimed(before: datetime) -> list[str]:
+    """The queues with a hint sent before `before` that no worker has taken: an idle scheduler's question."""
+    return [queue for (queue,) in ask(_UNCLAIMED, before=before)]
 
 
 def unclaimed(session: Session, queue: str, before: datetime) -> Sequence[UUID]:

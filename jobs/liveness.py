@@ -1,9 +1,10 @@
 """Which workers live, and what becomes of the jobs of those that do not."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -17,8 +18,19 @@ from jobs.policy import RetryPolicy
 from jobs.states import State
 from jobs.store import Claim
 from runtime import clock
+from runtime.database import ask
 
 BATCH = 200
+
+
+class Pulse(Protocol):
+    """What a worker's row tells of its life."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def beats(self) -> int: ...
 
 
 def register(session: Session, pid: int, pool: str, queues: Sequence[str], slots: int) -> UUID:
@@ -64,6 +76,25 @@ def live(session: Session) -> Sequence[Worker]:
     return session.scalars(select(Worker).where(Worker.stopped_at.is_(None))).all()
 
 
+_PULSES = select(Worker.id, Worker.beats).where(Worker.stopped_at.is_(None))
+_ORPHAN = (
+    select(Job.id)
+    .join(Worker, Worker.id == Job.worker)
+    .where(Job.state == State.RUNNING, Worker.stopped_at.is_not(None))
+    .limit(1)
+)
+
+
+def pulses() -> Sequence[Pulse]:
+    """The heartbeats of the living."""
+    return ask(_PULSES)
+
+
+def any_orphan() -> bool:
+    """Whether a running job has lost its worker: an idle scheduler's question."""
+    return bool(ask(_ORPHAN))
+
+
 def orphans(session: Session) -> Sequence[Job]:
     """Running jobs whose worker has stopped."""
     query = (
@@ -83,7 +114,7 @@ class Watch:
     lease: timedelta
     seen: dict[UUID, tuple[int, float]] = field(default_factory=dict)
 
-    def silent(self, workers: Sequence[Worker]) -> list[UUID]:
+    def silent(self, workers: Iterable[Pulse]) -> list[UUID]:
         """Those of `workers` that have been silent for a lease."""
         now, before = clock.monotonic(), self.seen
         self.seen = {}

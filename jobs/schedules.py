@@ -16,6 +16,7 @@ from jobs.policy import RetryPolicy
 from jobs.submit import Order, submit
 from jobs.timetable import Timetable
 from runtime import clock, metrics
+from runtime.database import ask
 
 AT_ONCE = 100  # ticks made in one transaction; what is left comes in the next round
 _VARIABLE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
@@ -97,6 +98,14 @@ def change(session: Session, schedule: Schedule, **values: Any) -> None:
 def run_now(session: Session, schedule: Schedule) -> Job:
     """Make a job at once, beside the timetable."""
     return submit(session, _order(schedule, clock.now())).job
+
+
+_FIRST = select(Schedule.next_at).where(Schedule.next_at.is_not(None)).order_by(Schedule.next_at).limit(1)
+
+
+def anything_due(now: datetime) -> bool:
+    """Whether any schedule has a due time to make into a job: an idle scheduler's question."""
+    return any(at is not None and at <= now for (at,) in ask(_FIRST))
 
 
 def due(session: Session, now: datetime) -> Sequence[UUID]:

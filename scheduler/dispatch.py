@@ -19,9 +19,9 @@ UNTOLD = timedelta(seconds=30)  # where the broker cannot tell what it holds, a 
 
 def feed() -> None:
     """Fill each queue's window with what is due."""
+    if not flow.anything_due(clock.now()):
+        return
     with snapshot() as session:
-        if not flow.anything_due(session, clock.now()):
-            return
         waiting = [queue for queue in settings().queues if flow.ready(session, queue, clock.now())]
     for queue in waiting:  # an idle scheduler takes no write lock
         with transaction() as session:
@@ -37,9 +37,7 @@ def find_lost() -> None:
     if not publisher.healthy:
         return
     now = clock.now()
-    with snapshot() as session:
-        queues = flow.queues_unclaimed(session, now - settings().hint_grace)
-    for queue in queues:
+    for queue in flow.queues_unclaimed(now - settings().hint_grace):
         with snapshot() as session:
             waiting = flow.unclaimed(session, queue, now - settings().hint_grace)
         present = _lanes.present(queue)

@@ -8,6 +8,8 @@ from runtime.database import snapshot, transaction
 def tick() -> None:
     """Make the jobs that are due, one transaction a schedule."""
     now = clock.now()
+    if not schedules.anything_due(now):
+        return
     with snapshot() as session:
         due = schedules.due(session, now)
     for schedule_id in due:

@@ -18,14 +18,13 @@ class Rescue:
     def look(self) -> None:
         """One look at all workers."""
         self._watch = self._watch or liveness.Watch(settings().lease)
-        with snapshot() as session:
-            workers = liveness.live(session)
-        for worker in self._watch.silent(workers):
+        for worker in self._watch.silent(liveness.pulses()):
             with transaction() as session:
                 buried = liveness.bury(session, worker, self._watch.seen[worker][0])
             if buried:
                 log.warning("a worker is dead: silent for a lease", worker=str(worker))
-        self._take_back()
+        if liveness.any_orphan():
+            self._take_back()
 
     @staticmethod
     def _take_back() -> None:
