@@ -1,0 +1,84 @@
+"""What is measured, each on one side at a time. All return {name of the work: figure}."""
+
+import socket
+import time
+
+import psutil  # type: ignore[import-untyped,unused-ignore]
+
+from bench import marks
+from bench.client import load
+from bench.sides import Side
+from tests.laboratory import Part
+from tests.servers import wait_until
+
+
+def enqueue(side: Side, connections: int, seconds: float) -> dict[str, float]:
+    """Jobs a second through HTTP, each answered 202. No worker runs."""
+    request = side.request(rated=True)
+    load(side.rated_door, request, connections, count=10 * connections)  # warm
+    spent = _cpu([side.api])
+    found = load(side.rated_door, request, connections, seconds=seconds)
+    spent = _cpu([side.api]) - spent
+    waits = sorted(found.waits)
+    name = f"enqueue, {connections} connection{'s' * (connections > 1)}"
+    return {
+        f"{name} (1/s)": found.rate,
+        f"{name}, p99 (ms)": waits[int(len(waits) * 0.99)] * 1000,
+        f"{name}, API's CPU (us a job)": spent / len(waits) * 1e6,
+    }
+
+
+def drain(side: Side, jobs: int) -> dict[str, float]:
+    """Jobs a second through one worker, from 10% to 95% of a full queue; then each outcome must be stored."""
+    load(side.door, side.request(), 16, count=jobs)
+    side.start_working()
+    low, high = jobs // 10, jobs * 95 // 100
+    wait_until(lambda: marks.count(side.marks) >= low, 60, f"{side.name} to begin")
+    first, began, spent = marks.count(side.marks), time.monotonic(), _cpu(side.running)
+    wait_until(lambda: marks.count(side.marks) >= high, 120, f"{side.name} to drain")
+    done, took = marks.count(side.marks) - first, time.monotonic() - began
+    spent = _cpu(side.running) - spent
+    wait_until(lambda: marks.count(side.marks) >= jobs, 60, f"{side.name} to end")
+    side.check(jobs)
+    return {"drain, 8 threads (1/s)": done / took, "drain, worker's and scheduler's CPU (us a job)": spent / done * 1e6}
+
+
+def latency(side: Side, rate: float, seconds: float) -> dict[str, float]:
+    """From sending a request to the job's first line, at a rate that leaves everything idle in between."""
+    side.marks.write_bytes(b"")
+    count, began = int(rate * seconds), time.monotonic()
+    with socket.create_connection(("127.0.0.1", side.door)) as connection:
+        for number in range(count):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            connection.sendall(side.request(time.monotonic()))
+            answer = connection.recv(65536)
+            while not answer.endswith(b"}"):  # head and body may come apart
+                answer += connection.recv(65536) or b"}"
+            assert answer.startswith(b"HTTP/1.1 202"), answer
+    wait_until(lambda: marks.count(side.marks) >= count, 30, "all jobs to begin")
+    waits = sorted(marks.waits(side.marks))
+    name = f"enqueue to start at {rate:g}/s"
+    return {f"{name}, median (ms)": waits[count // 2] * 1000, f"{name}, p95 (ms)": waits[int(count * 0.95)] * 1000}
+
+
+def idle(sides: list[Side], seconds: float) -> list[dict[str, float]]:
+    """CPU and memory of door, worker and scheduler while nothing is to be done: all sides in the same seconds."""
+    time.sleep(1)
+    before = [_cpu(side.parts) for side in sides]
+    time.sleep(seconds)
+    after = [_cpu(side.parts) for side in sides]
+    memory = [sum(process.memory_info().rss for process in _processes(side.parts)) for side in sides]
+    return [
+        {"idle, CPU (% of a core)": (end - start) / seconds * 100, "idle, resident memory (MB)": size / 1e6}
+        for start, end, size in zip(before, after, memory, strict=True)
+    ]
+
+
+def _processes(parts: list[Part]) -> list[psutil.Process]:
+    parents = [psutil.Process(part.pid) for part in parts]
+    return [process for parent in parents for process in (parent, *parent.children(recursive=True))]
+
+
+def _cpu(parts: list[Part]) -> float:
+    """Seconds of CPU that the processes have used so far."""
+    return sum(sum(process.cpu_times()[:2]) for process in _processes(parts))

@@ -1,0 +1,265 @@
+"""Writes that wait together are committed together, and none pays for another's mistake."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, event, func, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from api.group_commit import MOST, Call, GroupCommit
+from jobs.model import Attempt, Queue
+from runtime import clock
+from runtime.database import after_commit, snapshot
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+class Refusal(Exception):
+    """What a call raises."""
+
+
+@pytest.fixture
+def group() -> Iterator[GroupCommit]:
+    """One writer."""
+    made = GroupCommit(1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def commits(engine: Engine) -> list[int]:
+    """One item a commit."""
+    counted: list[int] = []
+    event.listen(engine, "commit", lambda _: counted.append(1))
+    return counted
+
+
+def adding(name: str) -> Callable[[Session], str]:
+    """A change that stores a queue."""
+
+    def add(session: Session) -> str:
+        session.add(Queue(name=name))
+        session.flush()
+        return name
+
+    return add
+
+
+def together(group: GroupCommit, *changes: Callable[[Session], Any]) -> list[Call]:
+    """Queue the changes while the writer is busy, so that it takes all of them at once."""
+    busy, go = threading.Event(), threading.Event()
+
+    def hold(_: Session) -> None:
+        busy.set()
+        assert go.wait(10)
+
+    held = group.put(hold)
+    assert busy.wait(10)
+    calls = [group.put(change) for change in changes]
+    go.set()
+    held.answer.result(10)
+    return calls
+
+
+def stored() -> set[str]:
+    with snapshot() as session:
+        return set(session.scalars(select(Queue.name)))
+
+
+def test_an_answer_comes_after_the_commit(group: GroupCommit) -> None:
+    assert group.put(adding("a")).answer.result(10) == "a"
+    assert stored() == {"a"}
+
+
+def test_what_waits_together_shares_a_commit(group: GroupCommit, commits: list[int]) -> None:
+    calls = together(group, adding("a"), adding("b"), adding("c"))
+    assert [call.answer.result(10) for call in calls] == ["a", "b", "c"]
+    assert len(commits) == 1
+
+
+def test_a_call_that_raises_is_undone_alone(group: GroupCommit, commits: list[int]) -> None:
+    def spoil(session: Session) -> None:
+        adding("spoilt")(session)
+        raise Refusal("no")
+
+    before, bad, after = together(group, adding("before"), spoil, adding("after"))
+    assert before.answer.result(10) == "before"
+    assert after.answer.result(10) == "after"
+    with pytest.raises(Refusal, match="no"):
+        bad.answer.result(10)
+    assert len(commits) == 1
+    assert stored() == {"before", "after"}
+
+
+def test_a_call_that_the_database_refuses_is_undone_alone(group: GroupCommit) -> None:
+    def twice(session: Session) -> None:
+        session.add(Queue(name="a"))  # refused when the savepoint ends, not before
+
+    first, second, third = together(group, adding("a"), twice, adding("b"))
+    assert (first.answer.result(10), third.answer.result(10)) == ("a", "b")
+    with pytest.raises(IntegrityError):
+        second.answer.result(10)
+    assert stored() == {"a", "b"}
+
+
+def test_a_call_given_up_before_its_turn_never_runs(group: GroupCommit) -> None:
+    ran: list[str] = []
+    busy, go = threading.Event(), threading.Event()
+    held = group.put(lambda _: (busy.set(), go.wait(10)))
+    assert busy.wait(10)
+    late, other = group.put(lambda _: ran.append("late")), group.put(adding("other"))
+    late.given_up = True
+    go.set()
+    held.answer.result(10)
+    assert other.answer.result(10) == "other"
+    assert ran == []
+
+
+def test_a_call_given_up_while_its_transaction_is_open_is_undone_while_others_stand(group: GroupCommit) -> None:
+    mine: list[Call] = []
+    runs: list[str] = []
+
+    def give_up(session: Session) -> None:
+        runs.append("given up")
+        adding("given up")(session)
+        mine[0].given_up = True
+
+    def other(session: Session) -> str:
+        runs.append("other")
+        return adding("other")(session)
+
+    class Late:
+        """Finds its own call only once it is queued."""
+
+        def __call__(self, session: Session) -> None:
+            mine.append(next(call for call in calls if call.do is self))
+            give_up(session)
+
+    calls: list[Call] = []
+    busy, go = threading.Event(), threading.Event()
+    group.put(lambda _: (busy.set(), go.wait(10)))
+    assert busy.wait(10)
+    calls += [group.put(adding("before")), group.put(Late()), group.put(other)]
+    go.set()
+    assert calls[0].answer.result(10) == "before"
+    assert calls[2].answer.result(10) == "other"
+    assert stored() == {"before", "other"}
+    assert runs == ["given up", "other", "other"], "the others are done again, without it"
+    assert not calls[1].answer.done()
+
+
+def test_when_the_commit_fails_all_are_told_and_the_next_is_served(group: GroupCommit) -> None:
+    def orphan(session: Session) -> None:
+        session.connection().exec_driver_sql("PRAGMA defer_foreign_keys = ON")  # noticed at the commit, by nobody before
+        at = clock.now()
+        session.add(Attempt(job_id=uuid4(), epoch=1, number=1, worker=uuid4(), started_at=at))
+
+    for call in together(group, adding("a"), orphan, adding("b")):
+        with pytest.raises(IntegrityError):
+            call.answer.result(10)
+    assert stored() == set()
+    assert group.put(adding("c")).answer.result(10) == "c"
+    assert stored() == {"c"}
+
+
+def test_when_the_database_goes_away_all_are_told(group: GroupCommit) -> None:
+    def away(_: Session) -> None:
+        raise OperationalError("COMMIT", {}, Exception("database is locked"))
+
+    for call in together(group, adding("a"), away, adding("b")):
+        with pytest.raises(OperationalError):
+            call.answer.result(10)
+    assert stored() == set()
+
+
+def test_what_was_to_follow_the_commit_of_an_undone_call_is_dropped(group: GroupCommit) -> None:
+    followed: list[str] = []
+
+    def follow(name: str, *, fail: bool = False) -> Callable[[Session], None]:
+        def change(session: Session) -> None:
+            after_commit(session, lambda: followed.append(name))
+            if fail:
+                raise Refusal
+
+        return change
+
+    calls = together(group, follow("a"), follow("b", fail=True), follow("c"))
+    calls[2].answer.result(10)
+    assert followed == ["a", "c"]
+
+
+def test_what_follows_the_commit_follows_once_although_the_call_ran_twice(group: GroupCommit) -> None:
+    followed: list[str] = []
+    calls: list[Call] = []
+
+    def spoil(_: Session) -> None:
+        calls[0].given_up = True
+
+    busy, go = threading.Event(), threading.Event()
+    group.put(lambda _: (busy.set(), go.wait(10)))
+    assert busy.wait(10)
+    calls.append(group.put(spoil))
+    calls.append(group.put(lambda session: after_commit(session, lambda: followed.append("once"))))
+    go.set()
+    calls[1].answer.result(10)
+    assert followed == ["once"]
+
+
+def test_no_call_sees_the_objects_of_another(group: GroupCommit) -> None:
+    sizes: list[int] = []
+
+    def look(session: Session) -> None:
+        sizes.append(len(list(session.identity_map)) + len(session.new))
+        session.add(Queue(name=f"q{len(sizes)}"))
+
+    for call in together(group, look, look, look):
+        call.answer.result(10)
+    assert sizes == [0, 0, 0]
+
+
+def test_a_caller_that_cancelled_harms_nobody(group: GroupCommit) -> None:
+    busy, go = threading.Event(), threading.Event()
+    held = group.put(lambda _: (busy.set(), go.wait(10)))
+    assert busy.wait(10)
+    assert not held.answer.cancel(), "its transaction is open"
+    cancelled, other = group.put(adding("cancelled")), group.put(adding("other"))
+    assert cancelled.answer.cancel()
+    go.set()
+    assert other.answer.result(10) == "other"
+    assert group.put(adding("next")).answer.result(10) == "next"
+    assert stored() == {"other", "next"}
+
+
+def test_200_at_once_share_few_commits(group: GroupCommit, commits: list[int]) -> None:
+    with ThreadPoolExecutor(200) as pool:
+        ready = threading.Barrier(200)
+
+        def one(number: int) -> str:
+            ready.wait(20)
+            answer: str = group.put(adding(f"q{number}")).answer.result(20)
+            return answer
+
+        names = set(pool.map(one, range(200)))
+    assert stored() == names == {f"q{number}" for number in range(200)}
+    assert len(commits) <= 100, f"200 writes took {len(commits)} commits"
+
+
+def test_no_transaction_grows_without_bound(group: GroupCommit, commits: list[int]) -> None:
+    def count(session: Session) -> int:
+        return session.scalar(select(func.count()).select_from(Queue)) or 0
+
+    calls = together(group, *[adding(f"q{number}") for number in range(MOST * 2)], count)
+    assert calls[-1].answer.result(20) == MOST * 2
+    assert len(commits) == 3, "two full ones and the rest"
+
+
+def test_closing_finishes_what_waits() -> None:
+    group = GroupCommit(2)
+    calls = [group.put(adding(f"q{number}")) for number in range(50)]
+    group.close()
+    assert {call.answer.result(20) for call in calls} == stored()
