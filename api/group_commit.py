@@ -23,6 +23,7 @@ class Call:
     """A change that waits for its turn."""
 
     do: Callable[[Session], Any]
+    row: str = ""
     answer: "Future[Any]" = field(default_factory=Future)
     given_up: bool = False
 
@@ -37,9 +38,13 @@ class GroupCommit:
         for number in range(writers):
             threading.Thread(target=self._run, name=f"ledger-write-{number}", daemon=True).start()
 
-    def put(self, do: Callable[[Session], Any]) -> Call:
-        """Queue a change. Its answer comes after the commit; set `given_up` to have it undone if it comes too late."""
-        call = Call(do)
+    def put(self, do: Callable[[Session], Any], row: str = "") -> Call:
+        """Queue a change. Its answer comes after the commit; set `given_up` to have it undone if it comes too late.
+
+        `row` names what the change locks, if another may want it too: all transactions lock in the order of these names,
+        so that no two wait for each other.
+        """
+        call = Call(do, row)
         with self._changed:
             self._waiting.append(call)
             self._changed.notify()
@@ -58,7 +63,8 @@ class GroupCommit:
                 if not self._waiting:
                     return
                 calls = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            self._commit([call for call in calls if call.answer.set_running_or_notify_cancel()])
+            wanted = [call for call in calls if call.answer.set_running_or_notify_cancel()]
+            self._commit(sorted(wanted, key=lambda call: call.row))
 
     def _commit(self, calls: list[Call]) -> None:
         while calls := [call for call in calls if not call.given_up]:

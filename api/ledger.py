@@ -43,13 +43,13 @@ class Ledger:
 
         return await self._within_patience(self._readers.submit(look))
 
-    async def write(self, do: Callable[[Session], Answer]) -> Answer:
-        """The result of a change, committed.
+    async def write(self, do: Callable[[Session], Answer], row: str = "") -> Answer:
+        """The result of a change, committed. `row` names what it locks, see GroupCommit.put.
 
         Raises:
             LedgerBusy: the database did not answer in time. A change that comes through later is undone.
         """
-        call = self._writes.put(do)
+        call = self._writes.put(do, row)
         try:
             return await self._within_patience(call.answer)
         except LedgerBusy:

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--postgres", action="store_true", help="keep the ledger in an embedded PostgreSQL, durable")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2, help="of each enqueue rate")
-    parser.add_argument("--jobs", type=int, default=1500, help="to drain")
+    parser.add_argument("--jobs", type=int, default=600, help="to drain")
     parser.add_argument("--idle", type=float, default=10, help="seconds of doing nothing")
     given = parser.parse_args()
     rounds: list[report.Round] = []

@@ -21,13 +21,13 @@ def summary(rounds: list[Round]) -> dict[str, Any]:
     found = {}
     for work in rounds[0]["treadle"]:
         ours, theirs = ([figures[side][work] for figures in rounds] for side in ("treadle", "celery"))
-        ratios = [a / b if b else float("nan") for a, b in zip(ours, theirs, strict=True)]
+        ratios = [a / b for a, b in zip(ours, theirs, strict=True) if b]  # CPU is counted in ticks: it can be 0
         found[work] = {
             "ours": _round(median(ours)),
             "peers": {"celery": _round(median(theirs))},
-            "ratio": _round(median(ratios)),
+            "ratio": _round(median(ratios)) if ratios else None,
             "better": "more" if work.endswith("(1/s)") else "less",
-            "ranges": {"ours": _range(ours), "celery": _range(theirs), "ratio": _range(ratios)},
+            "ranges": {"ours": _range(ours), "celery": _range(theirs), "ratio": _range(ratios) if ratios else None},
         }
     return found
 
@@ -73,8 +73,8 @@ def write(work: dict[str, Any], under: dict[str, Any]) -> None:
     OUT.write_text(json.dumps({"work": work, "conditions": under}, indent=2) + "\n")
 
 
-def _cell(middle: float, ends: list[float]) -> str:
-    return f"{middle:g} ({ends[0]:g}-{ends[1]:g})"
+def _cell(middle: float | None, ends: list[float] | None) -> str:
+    return "-" if middle is None or ends is None else f"{middle:g} ({ends[0]:g}-{ends[1]:g})"
 
 
 def _range(figures: list[float]) -> list[float]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from api.auth import Reader, Writer
 from api.body import StrictRoute
 from api.dependencies import IdempotencyKey, InLedger, RequestId, TraceParent
-from api.schemas import PRIORITIES, AttemptOut, JobDetail, JobIn, JobOut, JobPage, LineOut
+from api.schemas import PRIORITIES, AttemptOut, JobDetail, JobIn, JobOut, JobPage, LineOut, QueueName, TaskName
 from jobs import flow, queries, queues, store
 from jobs.errors import MoveRefused
 from jobs.keys import Caller
@@ -40,7 +40,7 @@ async def create_job(
     """Accept a job. When the answer comes, it is committed; it will run, whatever dies meanwhile."""
     order = _order(job, caller, request_id, trace)
     digest = digest_of(job.model_dump(mode="json")) if key else ""
-    made = await ledger.write(lambda session: submit(session, order, key, digest))
+    made = await ledger.write(lambda session: submit(session, order, key, digest), row=f"key {key}" if key else "")
     response.headers["Location"] = f"/v1/jobs/{made.job.id}"
     if made.replayed:
         response.status_code = 200
@@ -54,8 +54,8 @@ async def list_jobs(
     caller: Reader,
     ledger: InLedger,
     state: State | None = None,
-    task: Annotated[str | None, Query(max_length=128)] = None,
-    queue: Annotated[str | None, Query(max_length=64)] = None,
+    task: Annotated[TaskName | None, Query()] = None,
+    queue: Annotated[QueueName | None, Query()] = None,
     schedule_id: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
@@ -84,7 +84,7 @@ async def cancel_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
         found = queries.get(session, caller.tenant, job_id)
         return store.cancel(session, job_id, clock.now()) or _refuse("cancelling it", found)
 
-    return JobOut.of(await ledger.write(cancel))
+    return JobOut.of(await ledger.write(cancel, row=f"job {job_id}"))
 
 
 @router.post("/{job_id}/retry", status_code=202)
@@ -94,14 +94,15 @@ async def retry_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
     def revive(session: Session) -> Job:
         found = queries.get(session, caller.tenant, job_id)
         now = clock.now()
+        room = flow.window.take(session, found.queue, now)  # before it counts as waiting itself
         revived = store.revive(session, job_id, now) or _refuse("retrying it", found)
-        if flow.window.take(session, revived.queue, now):
+        if room:
             released = store.release(session, [job_id], now)
             flow.offer(session, released)
             return released[0]
         return revived
 
-    return JobOut.of(await ledger.write(revive))
+    return JobOut.of(await ledger.write(revive, row=f"job {job_id}"))
 
 
 def _order(job: JobIn, caller: Caller, request_id: str, trace: str | None) -> Order:

@@ -59,7 +59,7 @@ async def pause_queue(name: str, caller: Admin, ledger: InLedger) -> QueueOut:
         queues.pause(session, name)
         return queues.lane(session, name)
 
-    return QueueOut.of(await ledger.write(pause))
+    return QueueOut.of(await ledger.write(pause, row=f"queue {name}"))
 
 
 @router.post("/{name}/resume")
@@ -72,7 +72,7 @@ async def resume_queue(name: str, caller: Admin, ledger: InLedger) -> QueueOut:
         queues.resume(session, name)
         return queues.lane(session, name)
 
-    return QueueOut.of(await ledger.write(resume))
+    return QueueOut.of(await ledger.write(resume, row=f"queue {name}"))
 
 
 def _find(name: str) -> None:

@@ -125,10 +125,11 @@ async def create_schedule(given: ScheduleIn, response: Response, caller: Writer,
         schedules.add(session, schedule)
         return schedule
 
+    row = f"schedule {given.name}"
     try:
-        schedule = await ledger.write(add)
+        schedule = await ledger.write(add, row=row)
     except IntegrityError:  # another of this name was committed meanwhile: now it is seen
-        schedule = await ledger.write(add)
+        schedule = await ledger.write(add, row=row)
     response.headers["Location"] = f"/v1/schedules/{schedule.name}"
     return ScheduleOut.of(schedule)
 
@@ -156,13 +157,13 @@ async def change_schedule(name: Name, given: ScheduleChange, caller: Writer, led
         session.flush()
         return schedule
 
-    return ScheduleOut.of(await ledger.write(change))
+    return ScheduleOut.of(await ledger.write(change, row=f"schedule {name}"))
 
 
 @router.delete("/{name}", status_code=204)
 async def delete_schedule(name: Name, caller: Writer, ledger: InLedger) -> None:
     """Delete a schedule. The jobs that it made stay."""
-    await ledger.write(lambda session: session.delete(schedules.get(session, caller.tenant, name)))
+    await ledger.write(lambda session: session.delete(schedules.get(session, caller.tenant, name)), row=f"schedule {name}")
 
 
 @router.post("/{name}/run", status_code=202)

@@ -103,7 +103,7 @@ def test_every_operation_answers_as_its_document_says(
     @given(case=operation.as_strategy(generation_mode=mode), task=st.none() | st.sampled_from(catalogue.all()))
     def answers(case: Case, task: Task | None) -> None:
         if mode.is_positive and task and isinstance(case.body, dict) and "task" in case.body:
-            case.body |= {"task": task.name, "payload": task.example, "queue": task.queue}
+            case.body = case.body | {"task": task.name, "payload": task.example, "queue": task.queue}
         if mode.is_positive:
             case.path_parameters = {name: NAMES.get(name, value) for name, value in (case.path_parameters or {}).items()}
         answer = case.call(base_url=door.url, session=session)

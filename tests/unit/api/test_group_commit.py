@@ -258,6 +258,18 @@ def test_no_transaction_grows_without_bound(group: GroupCommit, commits: list[in
     assert len(commits) == 3, "two full ones and the rest"
 
 
+def test_rows_are_locked_in_one_order(group: GroupCommit) -> None:
+    order: list[str] = []
+    busy, go = threading.Event(), threading.Event()
+    group.put(lambda _: (busy.set(), go.wait(10)))
+    assert busy.wait(10)
+    calls = [group.put(lambda _, row=row: order.append(row), row) for row in ("key b", "job 2", "", "key a", "job 1")]
+    go.set()
+    for call in calls:
+        call.answer.result(10)
+    assert order == ["", "job 1", "job 2", "key a", "key b"]
+
+
 def test_closing_finishes_what_waits() -> None:
     group = GroupCommit(2)
     calls = [group.put(adding(f"q{number}")) for number in range(50)]
