@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from api.group_commit import GroupCommit
 from runtime.database import Unavailable, engine, snapshot
+from runtime.group_commit import GroupCommit
 
 Answer = TypeVar("Answer")
 

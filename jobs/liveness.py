@@ -113,10 +113,14 @@ class Watch:
 
     lease: timedelta
     seen: dict[UUID, tuple[int, float]] = field(default_factory=dict)
+    looked: float = -1e9
 
     def silent(self, workers: Iterable[Pulse]) -> list[UUID]:
         """Those of `workers` that have been silent for a lease."""
         now, before = clock.monotonic(), self.seen
+        if now - self.looked > self.lease.total_seconds() / 2:
+            before = {}  # we could not look for long, as they could not write: everyone's silence counts from now
+        self.looked = now
         self.seen = {}
         for worker in workers:
             beats, since = before.get(worker.id, (-1, now))

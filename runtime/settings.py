@@ -57,9 +57,11 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(None, description="whsec_… that signs webhook.deliver")
     smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:587 or smtps://… for email.send")
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["auto", "json", "text"] = "auto"
-    metrics_host: str = "127.0.0.1"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="what is logged, and what is above it"
+    )
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto is text on a terminal, else json")
+    metrics_host: str = Field("127.0.0.1", description="address of a worker's or scheduler's /metrics")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of a worker's or scheduler's /metrics; 0 is none")
 
     @field_validator("queues", "task_modules", mode="before")

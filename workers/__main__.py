@@ -6,6 +6,8 @@
 import argparse
 import sys
 
+from celery.utils.nodenames import host_format
+
 from runtime.settings import settings
 from workers.app import app
 
@@ -18,7 +20,11 @@ given = parser.parse_args()
 
 served = [queue for queue in given.queues.split(",") if queue not in given.exclude.split(",")]
 worker = app.Worker(
-    hostname=f"{given.name}@%h", queues=served, concurrency=given.concurrency, without_gossip=True, without_mingle=True
+    hostname=host_format(f"{given.name}@%h"),
+    queues=served,
+    concurrency=given.concurrency,
+    without_gossip=True,
+    without_mingle=True,
 )
 worker.start()
 sys.exit(worker.exitcode)

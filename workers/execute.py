@@ -1,5 +1,6 @@
 """What a hint sets off: claim → run → judge → settle → tell Celery, so that Flower shows what happened."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from jobs import liveness, store
 from jobs.model import Job
 from jobs.states import State
 from runtime import clock, metrics
-from runtime.database import Unavailable, transaction
+from runtime.database import Unavailable
 from runtime.logs import bound
 from runtime.settings import settings
 from tasks import catalogue
@@ -19,6 +20,7 @@ from workers import isolation
 from workers.attempt import attempt
 from workers.member import Member, here
 from workers.settlement import settle
+from workers.writes import write
 
 log = structlog.get_logger()
 
@@ -64,8 +66,7 @@ def _claim(job_id: UUID, member: Member) -> Job | None:
     if member.draining.is_set() or not member.is_trusted or member.id is None:
         return None
     try:
-        with transaction() as session:
-            return store.claim(session, job_id, member.id, clock.now())
+        return write(partial(store.claim, job_id=job_id, worker=member.id, now=clock.now()), job_id)
     except Unavailable as error:
         log.warning("not claimed: the database is away", job_id=str(job_id), error=str(error)[:300])
         return None

@@ -12,13 +12,13 @@ import httpx2
 import pytest
 from sqlalchemy import Engine
 
-from api.group_commit import GroupCommit
 from jobs import keys, store
 from jobs.model import Queue
 from jobs.outcome import Verdict
 from jobs.store import Claim
 from runtime.broker import Hint
 from runtime.database import transaction
+from runtime.group_commit import GroupCommit
 from tests import make
 from tests.clock import Clock
 from tests.contract.door import Door
@@ -319,12 +319,13 @@ def test_of_20_who_cancel_at_once_one_is_first(door: Door) -> None:
     assert statuses(answers) == {200: 1, 409: 19}
 
 
-def test_a_dead_job_is_retried_with_its_history(door: Door, sent: list[Hint]) -> None:
+def test_a_dead_job_is_retried_with_its_history(door: Door, sent: list[Hint], clock: Clock) -> None:
     job = door.post_job(retry={"max_attempts": 2}).json()
     run(job, make.FAILURE)
     dead = door.ask("GET", f"/v1/jobs/{job['id']}").json()
     assert (dead["state"], dead["reason"]) == ("failed", "rejected")
     assert dead["attempts"][0]["error"]["message"] == "no such customer"
+    clock.advance(60)
     retried = door.ask("POST", f"/v1/jobs/{job['id']}/retry")
     assert retried.status_code == 202
     assert (retried.json()["state"], retried.json()["reason"], retried.json()["finished_at"]) == ("queued", None, None)

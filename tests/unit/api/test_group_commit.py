@@ -11,10 +11,10 @@ from sqlalchemy import Engine, event, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from api.group_commit import MOST, Call, GroupCommit
 from jobs.model import Attempt, Queue
 from runtime import clock
 from runtime.database import after_commit, snapshot
+from runtime.group_commit import MOST, Call, GroupCommit
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -212,10 +212,12 @@ def test_what_follows_the_commit_follows_once_although_the_call_ran_twice(group:
 
 def test_no_call_sees_the_objects_of_another(group: GroupCommit) -> None:
     sizes: list[int] = []
+    kept: list[Queue] = []  # a session forgets by itself what nobody holds
 
     def look(session: Session) -> None:
         sizes.append(len(list(session.identity_map)) + len(session.new))
-        session.add(Queue(name=f"q{len(sizes)}"))
+        kept.append(Queue(name=f"q{len(sizes)}"))
+        session.add(kept[-1])
 
     for call in together(group, look, look, look):
         call.answer.result(10)

@@ -90,6 +90,8 @@ class GroupCommit:
                 raise Overtaken
 
         with transaction(before_commit=check) as session:
+            if len(calls) == 1:
+                return [(calls[0].do(session), None)]  # alone it needs no savepoint: if it raises, all is undone
             return [_one(session, call) for call in calls]
 
 
