@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from uuid import UUID
 
 import structlog
@@ -24,10 +25,16 @@ from workers.settlement import settle
 log = structlog.get_logger()
 
 GLANCE = 0.2  # seconds between looks at the deadline
+_SEATS = threading.BoundedSemaphore(2)  # a dead worker may leave many suspects; each process costs as much as a worker
 
 
 def run(job: Job, member: Member) -> Job | None:
     """Run a suspect in a process of its own. Returns the job as it was left; None if it was overtaken."""
+    with _SEATS:
+        return _run(job, member)
+
+
+def _run(job: Job, member: Member) -> Job | None:
     running = begin(job, member)
     heard, said = os.pipe()
     command = [

@@ -58,4 +58,4 @@ def test_a_delayed_job_is_not_early_and_hardly_late(laboratory: Callable[..., La
     )
     assert late[0] >= 0
     print(f"lateness p50 {late[10] * 1000:.0f} ms")
-    assert late[10] < 1
+    assert late[10] < 5, "far from a poll of minutes; the figure itself is bench's"
