@@ -8,14 +8,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
-from runtime.database import Unavailable, engine, snapshot
-from runtime.group_commit import GroupCommit
+from runtime.database import Unavailable, snapshot
+from runtime.group_commit import GroupCommit, writers
 
 Answer = TypeVar("Answer")
 
 READERS = 16
-WRITERS = 4
-SQLITE_WRITERS = 1  # SQLite has one writer: in line they need not fight for its lock
 
 
 class LedgerBusy(Exception):
@@ -28,7 +26,7 @@ class Ledger:
     def __init__(self, patience: timedelta) -> None:
         self._patience = patience.total_seconds()
         self._readers = ThreadPoolExecutor(READERS, "ledger-read")
-        self._writes = GroupCommit(SQLITE_WRITERS if engine().dialect.name == "sqlite" else WRITERS)
+        self._writes = GroupCommit(writers())
 
     async def read(self, ask: Callable[[Session], Answer]) -> Answer:
         """The answer to a question.

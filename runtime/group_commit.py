@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from runtime.database import Unavailable, transaction
+from runtime.database import Unavailable, engine, transaction
 
 MOST = 100  # calls in one transaction
 
@@ -26,6 +26,11 @@ class Call:
     row: str = ""
     answer: "Future[Any]" = field(default_factory=Future)
     given_up: bool = False
+
+
+def writers() -> int:
+    """How many threads write best: one on SQLite, which has one writer, so that none fights for its lock; else a few."""
+    return 1 if engine().dialect.name == "sqlite" else 4
 
 
 class GroupCommit:

@@ -7,13 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from runtime.database import engine
-from runtime.group_commit import GroupCommit
+from runtime.group_commit import GroupCommit, writers
 
 Answer = TypeVar("Answer")
-
-WRITERS = 4
-SQLITE_WRITERS = 1  # SQLite has one writer: in line they need not fight for its lock
 
 
 class _Writes:
@@ -30,7 +26,7 @@ def write(do: Callable[[Session], Answer], job_id: UUID) -> Answer:
         Exception: what `do` raised, its change undone; or what the commit raised, nothing stored.
     """
     if _Writes.pid != os.getpid():
-        _Writes.group = GroupCommit(SQLITE_WRITERS if engine().dialect.name == "sqlite" else WRITERS)
+        _Writes.group = GroupCommit(writers())
         _Writes.pid = os.getpid()
     answer: Answer = _Writes.group.put(do, row=f"job {job_id}").answer.result()
     return answer
