@@ -1,0 +1,40 @@
+"""Who calls, and what they called with before."""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from jobs.model.columns import DEFAULT_TENANT
+from runtime.database import Base, Instant
+
+
+class ApiKey(Base):
+    """A caller's key: only its digest is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
+    tenant: Mapped[str] = mapped_column(sa.String(64), default=DEFAULT_TENANT)
+    name: Mapped[str] = mapped_column(sa.String(128))
+    scope: Mapped[str] = mapped_column(sa.String(10))
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("scope IN ('read', 'write', 'admin')", name="scope_known"),)
+
+
+class IdempotencyKey(Base):
+    """A key that a caller sent with a request, and the job it made."""
+
+    __tablename__ = "idempotency_keys"
+
+    tenant: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(sa.String(64))
+    job_id: Mapped[UUID]
+    expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
