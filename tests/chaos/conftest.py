@@ -1,12 +1,55 @@
-"""A laboratory for each test, on SQLite and on PostgreSQL."""
+"""A laboratory for each test, on SQLite and on PostgreSQL, and the table of what the tests measured."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from tests.chaos import table
 from tests.laboratory import Lab
 from tests.servers import Postgres, Valkey
+
+_rows = pytest.StashKey[list[table.Row]]()
+
+
+class Record(Protocol):
+    """How a test puts its figures into the table. `seconds` is from the end of the fault until all was well."""
+
+    def __call__(self, number: int, fault: str, celery: str, ours: str, seconds: float | None) -> None: ...
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Record:
+    """Puts a row into the table: what was measured, after it was asserted.
+
+    `number` is the fault's place in the list of twenty (docs/reliability.md); several rows may share one.
+    """
+    ledger = getattr(request.node, "callspec", None)
+    on = str(ledger.params.get("ledger_url", "")) if ledger else ""
+
+    def put(number: int, fault: str, celery: str, ours: str, seconds: float | None) -> None:
+        request.config.stash.setdefault(_rows, []).append(table.Row(number, fault, on, celery, ours, seconds))
+
+    return put
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option with which `make chaos-full` has the table written into the documentation."""
+    parser.addoption("--table", type=Path, metavar="PAGE", help="write the table of faults between this page's markers")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """The table, at the end of the run. A page gets it only from a run that was green."""
+    rows = config.stash.get(_rows, [])
+    if not rows:
+        return
+    terminalreporter.section("faults")
+    terminalreporter.write_line(table.drawn(rows))
+    page = config.getoption("--table", None)
+    if page is not None and exitstatus == pytest.ExitCode.OK:
+        table.write(page, rows)
+        terminalreporter.write_line(f"written to {page}")
 
 
 @pytest.fixture
