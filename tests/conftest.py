@@ -30,6 +30,13 @@ hypothesis.settings.register_profile("long", deadline=None, max_examples=2000, s
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under `-n` a file stays in one process, and the chaos tests keep to one: each wants the machine to itself."""
+    for item in items:
+        place = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("chaos" if place.startswith("tests/chaos/") else place))
+
+
 def _absent(what: str, why: BaseException) -> None:
     """A server cannot be had: tests that need it are skipped by name, but never where CI promises it."""
     sentence = f"{what} cannot be had here: {why}"
