@@ -18,6 +18,7 @@ hints_sent = Counter("treadle_hints_sent_total", "Hints published to the broker"
 hints_dropped = Counter("treadle_hints_dropped_total", "Hints not published: the broker was away, or too many waited")
 hints_lost = Counter("treadle_hints_lost_total", "Hints offered again because the broker had lost them", ["queue"])
 hints_stale = Counter("treadle_hints_stale_total", "Hints for a job that was taken, finished, held back or unknown")
+rubbish = Counter("treadle_rubbish_total", "Messages in the broker that were no hint of ours, dropped", ["why"])
 
 lease_losses = Counter("treadle_lease_losses_total", "Writes refused because the job had been given to another worker")
 rescued = Counter("treadle_rescued_total", "Jobs taken back from dead workers")

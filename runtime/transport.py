@@ -1,0 +1,165 @@
+"""kombu's Redis transport, for queues whose messages are only hints.
+
+Whoever can write to Redis can put anything into a queue, and some of it ends the Celery worker that reads it, again after
+every restart. Here no message is believed. All that one can say is which job of which task is ready: the worker gets a
+message made here of those two words, and what else it held is gone. A message that does not say so much is dropped.
+
+Nor does a message ever come back. kombu keeps what it hands out in Redis until it is acknowledged, and returns it when a
+worker stops: four commands a job, and a way for rubbish to kill the next worker too. What a worker took and did not claim,
+the ledger offers again.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from queue import Empty
+from typing import Any
+from uuid import UUID
+
+import structlog
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as kombus
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import loads
+from redis.exceptions import OutOfMemoryError
+
+from runtime import metrics
+from runtime.settings import settings
+
+log = structlog.get_logger()
+
+LONGEST = 8192  # bytes that are looked at; a hint has about 900
+_NO_ARGUMENTS = '[[], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]'
+
+
+class Rubbish(Exception):
+    """A message that is no hint of ours. It says why in one word, a label of the metric."""
+
+
+def read(raw: bytes) -> tuple[UUID, str]:
+    """The job and the task that a hint names.
+
+    Raises:
+        Rubbish: it is no hint.
+    """
+    if len(raw) > LONGEST:
+        raise Rubbish("long")
+    try:
+        headers = json.loads(raw)["headers"]
+        job_id, task = UUID(headers["id"]), headers["task"]
+    except (ValueError, RecursionError):
+        raise Rubbish("unreadable") from None
+    except (LookupError, TypeError, AttributeError):
+        raise Rubbish("shapeless") from None
+    if not isinstance(task, str) or not task.isprintable():
+        raise Rubbish("taskless")
+    return job_id, task
+
+
+class Channel(kombus.Channel):
+    """A channel to Redis or Valkey."""
+
+    ack_emulation = False  # a message that was taken is gone
+    do_restore = False  # at the worker's end too
+
+    def _brpop_read(self, **options: Any) -> bool:
+        """Deliver what the pending BRPOP brought. Raises Empty if it brought nothing."""
+        try:
+            popped = self._popped(**options)
+        finally:
+            self._in_poll = False
+            self._flush_brpop_reauth()
+        if not popped:
+            raise Empty
+        queue = bytes_to_str(popped[0]).rsplit(self.sep, 1)[0]
+        self._queue_cycle.rotate(queue)
+        self._deliver(popped[1], queue)
+        return True
+
+    def _popped(self, **options: Any) -> Any:
+        try:
+            return self.client.parse_response(self.client.connection, "BRPOP", **options)
+        except self.connection_errors:
+            self.client.connection.disconnect()
+            raise
+
+    def _deliver(self, raw: bytes, queue: str) -> None:
+        if queue not in settings().queues:  # an answer to remote control
+            with self._unharmed(queue):
+                self.connection._deliver(loads(bytes_to_str(raw)), queue)  # noqa: SLF001 - as kombu's own channels do
+            return
+        try:
+            job_id, task = read(raw)
+        except Rubbish as why:
+            _drop(queue, str(why), bytes=len(raw))
+        else:
+            message = _message(str(job_id), task, queue, self._next_delivery_tag())
+            self.connection._deliver(message, queue)  # noqa: SLF001
+
+    def _receive_one(self, client: Any) -> Any:
+        """A broadcast: remote control, or what other workers tell."""
+        with self._unharmed("broadcast"):
+            return super()._receive_one(client)
+
+    @contextmanager
+    def _unharmed(self, queue: str) -> Iterator[None]:
+        """Whatever is wrong with a message that is nobody's job, the worker goes on."""
+        try:
+            yield
+        except (*self.connection.connection_errors, *self.connection.channel_errors):
+            raise
+        except Exception as error:  # noqa: BLE001 - Celery's handlers raise whatever they stumble upon
+            _drop(queue, "unhandled", error=type(error).__name__)
+
+    # A full Redis cannot note who listens where. Only answers to remote control go by that note, so the worker goes on.
+
+    def _queue_bind(self, *args: Any) -> None:
+        with suppress(OutOfMemoryError):
+            super()._queue_bind(*args)
+
+    def maybe_refresh_binding_expiry(self) -> None:
+        """kombu's, every second."""
+        with suppress(OutOfMemoryError):
+            super().maybe_refresh_binding_expiry()
+
+
+class SentinelChannel(Channel, kombus.SentinelChannel):
+    """A channel to the master that the sentinels name."""
+
+
+class Transport(kombus.Transport):
+    """The transport of redis:// and rediss://."""
+
+    Channel = Channel
+
+
+class SentinelTransport(kombus.SentinelTransport):
+    """The transport of sentinel://."""
+
+    Channel = SentinelChannel
+
+
+def _message(job_id: str, task: str, queue: str, tag: str) -> dict[str, Any]:
+    """A Celery task message (protocol 2) with no arguments, as kombu's virtual transports hold it."""
+    return {
+        "body": _NO_ARGUMENTS,
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {"lang": "py", "id": job_id, "root_id": job_id, "task": task, "ignore_result": True},
+        "properties": {
+            "correlation_id": job_id,
+            "delivery_tag": tag,
+            "delivery_info": {"exchange": "", "routing_key": queue},
+        },
+    }
+
+
+def _drop(queue: str, why: str, **more: object) -> None:
+    metrics.rubbish.labels(why).inc()
+    log.warning("a message that is no hint of ours was dropped", queue=queue, why=why, **more)
+
+
+def install() -> None:
+    """Have kombu use these for its own schemes."""
+    here = {"redis": "Transport", "rediss": "Transport", "sentinel": "SentinelTransport"}
+    TRANSPORT_ALIASES.update({scheme: f"{__name__}:{name}" for scheme, name in here.items()})
