@@ -1,10 +1,13 @@
 """The tables. A job is a row; so is each attempt at it. The database itself refuses rows that cannot be."""
 
 from jobs.model.attempts import Attempt, LogLine
-from jobs.model.callers import ApiKey, IdempotencyKey
+from jobs.model.callers import ApiKey, IdempotencyKey, Place
 from jobs.model.columns import DEFAULT_TENANT
+from jobs.model.events import Event, Notice, Rulebook
 from jobs.model.fleet import Queue, Worker
 from jobs.model.jobs import Job
+from jobs.model.receipts import Receipt
+from jobs.model.rules import Endpoint, Source, Subscription
 from jobs.model.schedules import Schedule, Tick
 from runtime.database import Base
 
@@ -13,11 +16,19 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "Base",
+    "Endpoint",
+    "Event",
     "IdempotencyKey",
     "Job",
     "LogLine",
+    "Notice",
+    "Place",
     "Queue",
+    "Receipt",
+    "Rulebook",
     "Schedule",
+    "Source",
+    "Subscription",
     "Tick",
     "Worker",
 ]

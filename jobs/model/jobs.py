@@ -51,6 +51,9 @@ class Job(Base):
     progress: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     waits_for: Mapped[str | None] = mapped_column(Words(200))  # why a snoozed job waits, in words
     schedule_id: Mapped[UUID | None]
+    event_id: Mapped[UUID | None]  # the event that set it off
+    endpoint_id: Mapped[UUID | None]  # whom it tells of it
+    callback: Mapped[str | None] = mapped_column(sa.String(2048))  # the URL to tell of its end
     request_id: Mapped[str | None] = mapped_column(sa.String(128))
     traceparent: Mapped[str | None] = mapped_column(sa.String(64))
 
@@ -72,4 +75,6 @@ class Job(Base):
         Index("jobs_by_task", "tenant", "task", "id"),
         Index("jobs_by_queue", "tenant", "queue", "id"),
         partial("jobs_by_schedule", "schedule_id IS NOT NULL", "schedule_id", "id"),
+        partial("jobs_by_event", "event_id IS NOT NULL", "event_id", "id"),
+        partial("jobs_by_endpoint", "endpoint_id IS NOT NULL", "endpoint_id", "id"),
     )
