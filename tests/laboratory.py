@@ -1,16 +1,14 @@
 """The laboratory: the whole product as real processes, a broker, a database and a third party, and ways to hurt them."""
 
 import os
-import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
@@ -18,13 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from jobs import keys, migrate
-from jobs.model import Attempt, Job, Tick
+from jobs.model import Job, Tick
 from jobs.states import FINAL, State
 from runtime import database
+from tests import invariants
+from tests.monkey import ChildOf, Monkey
 from tests.servers import Server, Valkey, free_port, wait_until
 from tests.third_party import ThirdParty
 
-Answer = TypeVar("Answer")
+__all__ = ["ROOT", "ChildOf", "Lab", "Monkey", "Part"]
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -37,8 +38,13 @@ class Part(Server):
         self.name, self._given, self._vars, self._ready = name, command, environment, answers
         super().__init__()
 
+    def arm(self, failpoints: str) -> None:
+        """From its next start on it fails at these points (see tests/failpoints.py); "" disarms."""
+        self._vars = self._vars | {"TREADLE_FAILPOINTS": failpoints}
+
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", *self._given]
+        altered = self._vars.get("TREADLE_FAILPOINTS") or self._vars.get("TREADLE_WITHOUT")
+        return [sys.executable, "-m", *(["tests.failpoints"] if altered else []), *self._given]
 
     def _environment(self) -> dict[str, str]:
         return self._vars
@@ -49,6 +55,8 @@ class Part(Server):
 
 class Lab:
     """API, worker and scheduler around a broker and a ledger. Everything ends with it."""
+
+    patience = 45.0  # seconds that `check` gives all jobs to end, if a worker and a scheduler live; 0: they need not
 
     def __init__(self, ledger_url: str, broker: Valkey, folder: Path, **settings: str) -> None:
         self.third_party, self.broker, self.ledger_url = ThirdParty(), broker, ledger_url
@@ -65,6 +73,7 @@ class Lab:
             self._api_answers,
         )
         self.parts = [self.api]
+        self.accepted: set[UUID] = set()
         self.workers: list[Part] = []
         self.schedulers: list[Part] = []
         self.client = self.new_client()
@@ -138,7 +147,13 @@ class Lab:
             headers={"authorization": f"Bearer {self.key}"},
             timeout=5,
             trust_env=False,
+            event_hooks={"response": [self._note_accepted]},
         )
+
+    def _note_accepted(self, answer: httpx2.Response) -> None:
+        where = answer.headers.get("location", "")
+        if answer.request.method == "POST" and answer.is_success and where.startswith("/v1/jobs/"):
+            self.accepted.add(UUID(where.removeprefix("/v1/jobs/")))
 
     def submit(self, task: str = "probe.run", payload: Any = None, **fields: Any) -> UUID:
         """One job through HTTP, which must be accepted."""
@@ -148,38 +163,36 @@ class Lab:
 
     def submit_calls(self, count: int, path: str = "/effect?ms=20", threads: int = 8) -> list[str]:
         """Many http.request jobs to the third party, each repeated with its key until it is accepted."""
-        body = {
-            "task": "http.request",
-            "payload": {"method": "POST", "url": f"{self.third_party.url}{path}", "json": {"a": 1}},
-        }
         retry = {"max_attempts": 50, "backoff": {"kind": "fixed", "delay": "200ms"}}
         clients: SimpleQueue[httpx2.Client] = SimpleQueue()
         for _ in range(threads):
             clients.put(self.new_client())
 
         def one(_: int) -> str:
-            client, key = clients.get(), str(uuid4())
+            client, order = clients.get(), str(uuid4())
             try:
-                return accepted(client, key)
+                return accepted(client, order)
             finally:
                 clients.put(client)
 
-        def accepted(client: httpx2.Client, key: str) -> str:
+        def accepted(client: httpx2.Client, order: str) -> str:
+            payload = {"method": "POST", "url": f"{self.third_party.url}{path}", "json": {"order": order}}
+            body = {"task": "http.request", "payload": payload, "retry": retry}
             while True:
                 try:
-                    answer = client.post("/v1/jobs", json=body | {"retry": retry}, headers={"idempotency-key": key})
-                except httpx2.HTTPError:
-                    time.sleep(0.05)  # the API was killed; its supervisor is at it
-                    continue
-                if answer.status_code in {200, 202}:
-                    return str(answer.json()["id"])
-                assert answer.status_code == 503, answer.text
+                    answer = client.post("/v1/jobs", json=body, headers={"idempotency-key": order})
+                    if answer.status_code in {200, 202}:
+                        return str(answer.json()["id"])
+                    assert answer.status_code in {409, 503}, answer.text
+                except httpx2.TransportError:
+                    pass  # the API was killed; its supervisor is at it
                 time.sleep(0.05)
 
         with ThreadPoolExecutor(threads) as pool:
             ids = list(pool.map(one, range(count)))
         for _ in range(threads):
             clients.get().close()
+        assert len(set(ids)) == count, "two requests share a job"
         return ids
 
     def job(self, job_id: UUID | str) -> dict[str, Any]:
@@ -205,10 +218,21 @@ class Lab:
                 found[state] = count
         return found
 
+    def keep_up(self) -> None:
+        """Start again what ended by itself, as a supervisor does."""
+        for part in self.parts:
+            if part.process is not None and not part.runs:
+                part.start()
+
     def wait_settled(self, seconds: float) -> Counter[State]:
-        """Wait until every job is final."""
+        """Wait until every job is final, with a supervisor at work."""
+
+        def settled() -> bool:
+            self.keep_up()
+            return not set(self.states()) - FINAL
+
         try:
-            wait_until(lambda: not set(self.states()) - FINAL, seconds, "all jobs to be final")
+            wait_until(settled, seconds, "all jobs to be final")
         except AssertionError as error:
             raise AssertionError(f"{error}: {dict(self.states())}\n{self.last_words()}") from None
         return self.states()
@@ -222,18 +246,12 @@ class Lab:
         with Session(self.engine) as session:
             return list(session.execute(sa.select(Tick.at, Tick.job_id).order_by(Tick.at)))
 
-    def check(self, accepted: list[str]) -> None:
-        """The invariants that hold after every fault."""
-        with Session(self.engine) as session:
-            jobs = {str(job.id): job for job in session.scalars(sa.select(Job))}
-            attempts = list(session.scalars(sa.select(Attempt).order_by(Attempt.job_id, Attempt.epoch)))
-        assert set(accepted) <= set(jobs), "an accepted job has no row"
-        assert len(set(accepted)) == len(accepted), "two requests share a job"
-        assert {job.state for job in jobs.values()} <= FINAL, "a job is stuck"
-        epochs = Counter(str(attempt.job_id) for attempt in attempts)
-        assert all(job.epoch == epochs[job_id] for job_id, job in jobs.items()), "a claim was not recorded"
-        _check_no_overlap(attempts)
-        assert all(attempt.outcome is not None for attempt in attempts), "an attempt never ended"
+    def check(self) -> None:
+        """The invariants of tests/invariants.py. The fixture asks for them after every test, so that no test can forget."""
+        if self.patience and any(part.runs for part in self.workers) and any(part.runs for part in self.schedulers):
+            self.wait_settled(self.patience)
+            invariants.check_settled(self.engine)
+        invariants.check(self.engine, self.accepted, self.third_party)
 
     def _api_answers(self) -> bool:
         return _answers(f"http://127.0.0.1:{self.port}/readyz")
@@ -247,40 +265,3 @@ def _answers(url: str) -> bool:
         return httpx2.get(url, timeout=1, trust_env=False).status_code == 200
     except httpx2.HTTPError:
         return False
-
-
-def _check_no_overlap(attempts: list[Attempt]) -> None:
-    for earlier, later in pairwise(attempts):
-        if earlier.job_id == later.job_id:
-            assert earlier.finished_at is not None and earlier.finished_at <= later.started_at, (
-                f"attempts of {later.job_id} overlap"
-            )
-
-
-class Monkey:
-    """Kills a random part every so often, and starts it again. Its seed is printed."""
-
-    def __init__(self, parts: list[Part], every: float, seed: int | None = None) -> None:
-        self.seed = random.randrange(10**9) if seed is None else seed
-        print(f"seed {self.seed}")
-        self._random, self._parts, self._every = random.Random(self.seed), parts, every
-        self.kills: Counter[str] = Counter()
-
-    def torment(self, work: Callable[[], Answer]) -> Answer:
-        """Kill while `work` is done (in a thread: the parts die with the thread that started them, so that is this one)."""
-        with ThreadPoolExecutor(1) as pool:
-            doing = pool.submit(work)
-            while True:
-                try:
-                    return doing.result(self._every)
-                except TimeoutError:
-                    if doing.done():
-                        raise
-                self.kill_one()
-
-    def kill_one(self) -> None:
-        """Kill a random part, and start it again."""
-        part = self._random.choice(self._parts)
-        part.kill()
-        self.kills[part.name] += 1
-        part.start()

@@ -1,5 +1,6 @@
 """A laboratory for each test, on SQLite and on PostgreSQL, and the table of what the tests measured."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +11,7 @@ from tests.chaos import table
 from tests.laboratory import Lab
 from tests.servers import Postgres, Valkey
 
-_rows = pytest.StashKey[list[table.Row]]()
+_ROW = "fault"  # a report's property, which comes along from the processes that the suite is spread over
 
 
 class Record(Protocol):
@@ -25,11 +26,11 @@ def record(request: pytest.FixtureRequest) -> Record:
 
     `number` is the fault's place in the list of twenty (docs/reliability.md); several rows may share one.
     """
-    ledger = getattr(request.node, "callspec", None)
-    on = str(ledger.params.get("ledger_url", "")) if ledger else ""
+    called = getattr(request.node, "callspec", None)
+    on = str(called.params.get("ledger_url", "")) if called else ""
 
     def put(number: int, fault: str, celery: str, ours: str, seconds: float | None) -> None:
-        request.config.stash.setdefault(_rows, []).append(table.Row(number, fault, on, celery, ours, seconds))
+        request.node.user_properties.append((_ROW, dataclasses.astuple(table.Row(number, fault, on, celery, ours, seconds))))
 
     return put
 
@@ -41,7 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """The table, at the end of the run. A page gets it only from a run that was green."""
-    rows = config.stash.get(_rows, [])
+    passed = terminalreporter.stats.get("passed", [])
+    rows = [table.Row(*row) for report in passed for name, row in report.user_properties if name == _ROW]
     if not rows:
         return
     terminalreporter.section("faults")
@@ -70,14 +72,22 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def laboratory(ledger_url: str, broker: Valkey, tmp_path: Path) -> Iterator[Callable[..., Lab]]:
-    """Makes the test's laboratory, with settings of its choice."""
+def laboratory(
+    ledger_url: str, broker: Valkey, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Lab]]:
+    """Makes the test's laboratory, with settings of its choice. After the test, the invariants are checked."""
     labs: list[Lab] = []
 
     def make(**settings: str) -> Lab:
         labs.append(Lab(ledger_url, broker, tmp_path, **settings))
         return labs[-1]
 
+    failed = request.session.testsfailed
     yield make
-    for lab in labs:
-        lab.close()
+    try:
+        if request.session.testsfailed == failed:
+            for lab in labs:
+                lab.check()
+    finally:
+        for lab in labs:
+            lab.close()

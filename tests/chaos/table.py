@@ -8,7 +8,7 @@ END = "<!-- measured by make chaos-full: end -->"
 HEADS = ("#", "fault", "ledger", "plain Celery", "Treadle", "recovered")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Row:
     """One fault. `number` is its place in the list of twenty; `seconds` is from the end of the fault until all was well."""
 
@@ -27,7 +27,10 @@ class Row:
 
 def drawn(rows: list[Row]) -> str:
     """The rows as a table to be read in a terminal."""
-    lines = [HEADS, *(row.cells() for row in sorted(set(rows)))]
+    lines = [
+        HEADS,
+        *(row.cells() for row in sorted(set(rows), key=lambda row: (row.number, row.fault, row.ledger, row.ours))),
+    ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADS))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
@@ -36,7 +39,11 @@ def drawn(rows: list[Row]) -> str:
 
 def markdown(rows: list[Row]) -> str:
     """The rows as a table for the documentation."""
-    lines = [HEADS, ("---",) * len(HEADS), *(row.cells() for row in sorted(set(rows)))]
+    lines = [
+        HEADS,
+        ("---",) * len(HEADS),
+        *(row.cells() for row in sorted(set(rows), key=lambda row: (row.number, row.fault, row.ledger, row.ours))),
+    ]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
 
 

@@ -16,11 +16,10 @@ def test_no_job_is_lost_or_doubled_while_every_part_is_killed_and_the_broker_flu
     monkey = Monkey([lab.api, lab.workers[0], lab.schedulers[0]], every=2)
     flush = threading.Timer(12, lambda: redis.Redis.from_url(lab.broker.url).flushall())
     flush.start()
-    accepted = monkey.torment(lambda: lab.submit_calls(2000))
+    monkey.torment(lambda: lab.submit_calls(2000))
     flush.join()
     states = lab.wait_settled(150)
     print(dict(monkey.kills), dict(states))
-    lab.check(accepted)
     assert states == {State.SUCCEEDED: 2000}
     assert len(lab.third_party.effects) == 2000
     assert sum(monkey.kills.values()) >= 8

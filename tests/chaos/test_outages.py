@@ -52,7 +52,6 @@ def test_jobs_are_accepted_while_the_broker_is_away_and_run_when_it_is_back(
     print(f"{fault}: {len(answers)} accepted, p99 {_p99(answers) * 1000:.0f} ms")
     assert _p99(answers) <= 0.2
     assert lab.wait_settled(60) == {State.SUCCEEDED: len(answers) + 1}
-    lab.check([answer.json()["id"] for _, answer in answers])
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
