@@ -21,7 +21,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombus
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import ResponseError
 
 from runtime import metrics
 from runtime.settings import settings
@@ -111,15 +111,15 @@ class Channel(kombus.Channel):
         except Exception as error:  # noqa: BLE001 - Celery's handlers raise whatever they stumble upon
             _drop(queue, "unhandled", error=type(error).__name__)
 
-    # A full Redis cannot note who listens where. Only answers to remote control go by that note, so the worker goes on.
+    # A full Redis refuses to note who listens where. Only answers to remote control go by that note, so the worker goes on.
 
     def _queue_bind(self, *args: Any) -> None:
-        with suppress(OutOfMemoryError):
+        with suppress(ResponseError):
             super()._queue_bind(*args)
 
     def maybe_refresh_binding_expiry(self) -> None:
         """kombu's, every second."""
-        with suppress(OutOfMemoryError):
+        with suppress(ResponseError):
             super().maybe_refresh_binding_expiry()
 
 

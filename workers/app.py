@@ -8,6 +8,6 @@ from workers.execute import JobFailed, execute
 __all__ = ["app", "signals"]
 
 tasks.load()
+app.tasks.clear()  # Celery's own too: a message could name celery.map; a plain Celery task lives on in the catalogue
 for declared in tasks.catalogue.all():
-    app.tasks.pop(declared.name, None)  # a plain Celery task lives on in the catalogue
     app.task(execute, name=declared.name, bind=True, throws=(JobFailed,), shared=False)
