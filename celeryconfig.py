@@ -1,24 +1,18 @@
 """Celery's own settings, a reason beside each. Values of ours come from runtime.settings."""
 
-from kombu import Queue
-
+from runtime import families
 from runtime.settings import settings
+
+_family = families.of(settings().broker_url)
 
 broker_url = settings().broker_url
 broker_connection_retry_on_startup = True  # a worker that starts before its broker waits for it
 broker_connection_max_retries = None  # and never gives up; the supervisor need not know
 broker_connection_timeout = 2  # seconds; a frozen host must not hold a thread
 broker_pool_limit = 20  # we need one; Flower asks in many threads at once, and hangs when none is free
-broker_transport_options = {
-    "socket_connect_timeout": 2,
-    "socket_timeout": 5,  # a frozen broker: the call fails, the ledger keeps the job
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-    "retry_on_timeout": False,  # a retry in the client doubles messages and holds the thread
-    "queue_order_strategy": "priority",  # in the order of priority_steps, not round robin
-    "priority_steps": [0, 3, 6, 9],  # critical, high, normal, low; runtime.broker translates
-    "visibility_timeout": settings().visibility_timeout.total_seconds(),  # nothing relies on it
-}
+broker_heartbeat = 10  # seconds (AMQP only); the other side of a cut network is gone after two
+broker_transport_options = _family.options()
+broker_use_ssl = _family.tls if settings().broker_url.startswith(("rediss:", "amqps:")) else False
 
 accept_content = ["json"]  # pickle would let a message run code
 task_serializer = "json"
@@ -27,16 +21,16 @@ result_accept_content = ["json"]
 
 task_ignore_result = True  # the ledger holds results; a result backend would double every round trip
 result_backend = None
-task_acks_late = False  # the ledger, not the broker, knows what is running
+task_acks_late = _family.late_acks  # who holds hints; what is running the ledger knows, not the broker
 task_track_started = False
 task_default_queue = "default"
-task_queues = tuple(Queue(name, routing_key=name) for name in settings().queues)
+task_queues = tuple(_family.queue(name) for name in settings().queues)
 task_create_missing_queues = False  # a queue no worker listens to would swallow hints
 task_default_delivery_mode = "transient"  # hints are disposable
 task_publish_retry = False  # the scheduler offers again what was not sent
 
 worker_prefetch_multiplier = 1
-worker_disable_prefetch = True  # a hint is taken when a slot is free, so another worker can have it (Redis only)
+worker_disable_prefetch = not _family.late_acks  # a hint is taken when a slot is free, so that another worker can have it
 worker_concurrency = settings().worker_threads
 worker_pool = settings().worker_pool  # it wins over Celery's own -P prefork, so the choice is made here
 worker_send_task_events = True  # Flower shows every job

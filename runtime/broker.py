@@ -3,25 +3,29 @@
 A hint is an ordinary Celery message whose id is the job's id. It carries nothing else: everything true is in the ledger.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from celery import Celery
 from kombu.connection import Connection
 from kombu.messaging import Producer
 
-from runtime import metrics
+from runtime import families, metrics, transport
+from runtime.families import PATIENCE, Family
+from runtime.settings import settings
 
 Answer = TypeVar("Answer")
 
+transport.install()
 app = Celery("treadle")
 app.config_from_object("celeryconfig")
 
-# Our priorities rise with importance; Celery's Redis transport takes 0 first.
-_STEPS = {0: 9, 1: 6, 2: 3, 3: 0}
+
+def family() -> Family:
+    """The broker's family."""
+    return families.of(settings().broker_url)
 
 
 class Hint(NamedTuple):
@@ -71,8 +75,9 @@ class Outlet:
         message = app.amqp.create_task_message(
             job_id, hint.task, argsrepr="", kwargsrepr="", ignore_result=True, origin="treadle"
         )
+        priority = family().priority(hint.priority)
         app.amqp.send_task_message(
-            producer, hint.task, message, queue=hint.queue, priority=_STEPS[hint.priority], retry=False
+            producer, hint.task, message, queue=hint.queue, priority=priority, retry=False, confirm_timeout=PATIENCE
         )
 
     def close(self) -> None:
@@ -82,34 +87,24 @@ class Outlet:
 
 
 class Lanes:
-    """What lies in the broker's queues, where the broker can tell (Redis and its kin); None where it cannot."""
+    """What lies in the broker's queues."""
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
 
-    def depth(self, queue: str) -> int | None:
+    def depth(self, queue: str) -> int:
         """How many hints wait in a queue. Raises when the broker does not answer."""
-
-        def count(client: Any) -> int:
-            return sum(client.llen(key) for key in _keys(queue))
-
-        return self._ask(count)
+        return self._ask(lambda connection: family().depth(connection, queue))
 
     def present(self, queue: str) -> set[UUID] | None:
-        """The jobs whose hints wait in a queue. Raises when the broker does not answer."""
+        """The jobs whose hints wait in a queue; None where the broker only counts. Raises when it does not answer."""
+        return self._ask(lambda connection: family().present(connection, queue))
 
-        def read(client: Any) -> set[UUID]:
-            found = (_job_of(raw) for key in _keys(queue) for raw in client.lrange(key, 0, -1))
-            return {job_id for job_id in found if job_id is not None}
-
-        return self._ask(read)
-
-    def _ask(self, question: Callable[[Any], Answer]) -> Answer | None:
+    def _ask(self, question: Callable[[Connection], Answer]) -> Answer:
         try:
             if self._connection is None:
                 self._connection = app.connection_for_write()
-            client = getattr(self._connection.default_channel, "client", None)
-            return question(client) if client is not None and hasattr(client, "llen") else None
+            return question(self._connection)
         except BaseException:
             self.close()
             raise
@@ -124,15 +119,3 @@ def _drop(connection: Connection | None) -> None:
     if connection is not None:
         with suppress(Exception):  # it may be broken in any way; it is being thrown away
             connection.close()
-
-
-def _keys(queue: str) -> list[str]:
-    """The Redis lists of a queue, one a priority, named as kombu's Redis transport names them."""
-    return [queue if step == 0 else f"{queue}\x06\x16{step}" for step in sorted(_STEPS.values())]
-
-
-def _job_of(raw: bytes) -> UUID | None:
-    try:
-        return UUID(json.loads(raw)["headers"]["id"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None  # rubbish in the lane: no hint of ours

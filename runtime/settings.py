@@ -26,8 +26,12 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".treadle"), description="folder of the embedded database, broker and up.json")
     database_url: str = Field("", repr=False, description="sqlite:///PATH or postgresql://…; by default HOME/treadle.db")
     broker_url: str = Field(
-        "redis://127.0.0.1:6379/0", repr=False, description="redis://, rediss://, sentinel:// or amqp://"
+        "redis://127.0.0.1:6379/0", repr=False, description="redis://, rediss://, sentinel://, amqp:// or amqps://"
     )
+    sentinel_primary: str = Field(
+        "mymaster", description="name of the primary that the sentinels of a sentinel:// broker watch"
+    )
+    sentinel_password: SecretStr | None = Field(None, description="what the sentinels themselves ask for, if they do")
     queues: Names = Field(("default", "cpu"), description="the lanes jobs may be sent to, by comma")
     task_modules: Names = Field((), description="modules of your own tasks, by comma, beside tasks/integrations")
 
@@ -74,6 +78,13 @@ class Settings(BaseSettings):
     def _lanes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if "default" not in value:
             raise ValueError("queues must contain default")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _scheme(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://", "sentinel://", "amqp://", "amqps://")):
+            raise ValueError("broker_url must begin with redis://, rediss://, sentinel://, amqp:// or amqps://")
         return value
 
     @field_validator("database_url")

@@ -14,7 +14,7 @@ from runtime.settings import settings
 log = structlog.get_logger()
 
 _lanes = Lanes()
-UNTOLD = timedelta(seconds=30)  # where the broker cannot tell what it holds, a hint this old is sent again
+UNTOLD = timedelta(seconds=10)  # where the broker only counts its hints, and has too few, those this old are sent again
 
 
 def feed() -> None:
@@ -32,7 +32,8 @@ def find_lost() -> None:
     """Compare the ledger's queued jobs with what lies in the broker, and offer again what is missing.
 
     A job counts as lost when its hint is old enough to have arrived, and is in no lane. If a worker took the hint that very
-    moment, the second hint finds the job claimed, and nothing happens.
+    moment, the second hint finds the job claimed, and nothing happens. A broker that only counts can be short of hints: then
+    all that are old are sent again, and it holds at most twice as many as it should.
     """
     if not publisher.healthy:
         return
@@ -41,11 +42,12 @@ def find_lost() -> None:
         with snapshot() as session:
             waiting = flow.unclaimed(session, queue, now - settings().hint_grace)
         present = _lanes.present(queue)
+        short = present is None and _lanes.depth(queue) < len(waiting)
         with transaction() as session:
-            if present is None:
-                lost = list(flow.unclaimed(session, queue, now - UNTOLD))
-            else:
+            if present is not None:
                 lost = [job_id for job_id in waiting if job_id not in present]
+            else:
+                lost = list(flow.unclaimed(session, queue, now - UNTOLD)) if short else []
             again = store.reoffer(session, lost, now) if lost else []
             flow.offer(session, again)
         if again:

@@ -42,6 +42,7 @@ def test_any_address_of_postgresql_means_psycopg(configure: Configure, scheme: s
         ({"lease": "5s", "heartbeat": "2s"}, "three heartbeats"),
         ({"lease": "soon"}, "lease"),
         ({"hint_window": 0}, "hint_window"),
+        ({"broker_url": "sqs://"}, "rediss://"),
         ({"payload_limit": 10}, "payload_limit"),
         ({"poison_crashes": 1}, "poison_crashes"),
         ({"worker_threads": 0}, "worker_threads"),
