@@ -5,10 +5,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import httpx2
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from jobs import keys, migrate
-from jobs.model import Job, Tick
+from jobs.model import Attempt, Job, Tick
 from jobs.states import FINAL, State
 from runtime import database
 from tests import invariants
@@ -26,6 +26,7 @@ from tests.third_party import ThirdParty
 
 __all__ = ["ROOT", "ChildOf", "Lab", "Monkey", "Part"]
 
+Answer = TypeVar("Answer")
 ROOT = Path(__file__).parents[1]
 
 
@@ -223,6 +224,35 @@ class Lab:
         for part in self.parts:
             if part.process is not None and not part.runs:
                 part.start()
+
+    def supervise(self, work: Callable[[], Answer]) -> Answer:
+        """Do the work, in a thread, and start again what ends meanwhile."""
+        with ThreadPoolExecutor(1) as pool:
+            doing = pool.submit(work)
+            while not doing.done():
+                self.keep_up()
+                wait([doing], 0.1)
+            return doing.result()
+
+    def wait_progress(self, seconds: float = 30) -> None:
+        """Wait until the third party has answered one more call."""
+        before = self.third_party.count()
+        wait_until(lambda: self.third_party.count() > before, seconds, "one more call to the third party")
+
+    def starts(self) -> int:
+        """How many attempts there were of all jobs."""
+        with Session(self.engine) as session:
+            return session.scalars(sa.select(sa.func.count()).select_from(Attempt)).one()
+
+    def lateness(self) -> list[float]:
+        """How long each job waited for its first attempt once it was due; in seconds, in rising order."""
+        query = (
+            sa.select(Attempt.started_at, Job.created_at, Job.id)
+            .join(Job, Job.id == Attempt.job_id)
+            .where(Attempt.epoch == 1)
+        )
+        with Session(self.engine) as session:
+            return sorted((started - created).total_seconds() for started, created, _ in session.execute(query))
 
     def wait_settled(self, seconds: float) -> Counter[State]:
         """Wait until every job is final, with a supervisor at work."""

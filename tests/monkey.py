@@ -2,6 +2,8 @@
 
 import random
 import signal
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +60,7 @@ class Monkey:
         print(f"seed {self.seed}")
         self._random, self._parts, self._every = random.Random(self.seed), parts, every
         self.kills: Counter[str] = Counter()
+        self.last = time.monotonic()  # when it last killed
 
     def torment(self, work: Callable[[], Answer], kills: int = 0) -> Answer:
         """Kill while `work` is done, and go on until there were so many `kills`.
@@ -75,6 +78,7 @@ class Monkey:
                         raise
                 self.kill_one()
         while self.kills.total() < kills:
+            threading.Event().wait(self._every)
             self.kill_one()
         return answer
 
@@ -83,4 +87,5 @@ class Monkey:
         part = self._random.choice(self._parts)
         part.kill()
         self.kills[part.name] += 1
+        self.last = time.monotonic()
         part.start()

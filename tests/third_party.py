@@ -25,6 +25,11 @@ class ThirdParty:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}"
 
+    def count(self) -> int:
+        """How many calls it has answered."""
+        with self.lock:
+            return sum(map(len, self.calls.values()))
+
     def overlapping(self) -> list[str]:
         """Keys for which two calls were open at one time."""
         with self.lock:
