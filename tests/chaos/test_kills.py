@@ -95,7 +95,9 @@ def test_a_job_whose_hint_was_never_sent_is_found_and_run(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
 @forms("jobs, chance", short=(200, 0.01), long=(1000, 0.005))
-def test_a_worker_may_die_at_the_worst_moments(laboratory: Callable[..., Lab], record: Record, jobs: int, pool: str) -> None:
+def test_a_worker_may_die_at_the_worst_moments(
+    laboratory: Callable[..., Lab], record: Record, jobs: int, chance: float, pool: str
+) -> None:
     lab = laboratory()
     lab.api.start()
     lab.add_scheduler()
