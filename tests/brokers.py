@@ -3,7 +3,12 @@
 import os
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import amqp
+from amqp.exceptions import NotFound
 
 from tests.servers import Server, StartFailed, free_port
 
@@ -31,6 +36,23 @@ class RabbitMQ(Server):
     def url(self) -> str:
         """Its address, for Celery."""
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    def depth(self, queue: str) -> int:
+        """How many messages wait in a queue."""
+        with self._channel() as channel, suppress(NotFound):
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        return 0
+
+    def forget(self, *queues: str) -> None:
+        """Drop the queues and what is in them."""
+        for queue in queues:
+            with self._channel() as channel:
+                channel.queue_delete(queue)
+
+    @contextmanager
+    def _channel(self) -> Iterator[amqp.Channel]:
+        with amqp.Connection(f"127.0.0.1:{self.port}") as connection, connection.channel() as channel:
+            yield channel
 
     def remove(self) -> None:
         super().remove()

@@ -22,6 +22,7 @@ from runtime.broker import Hint  # noqa: E402
 from runtime.publisher import publisher  # noqa: E402
 from runtime.settings import settings  # noqa: E402
 from tests import make  # noqa: E402
+from tests.brokers import RabbitMQ  # noqa: E402
 from tests.clock import Clock  # noqa: E402
 from tests.servers import Postgres, StartFailed, Valkey  # noqa: E402
 
@@ -75,6 +76,17 @@ def postgres() -> Iterator[Postgres]:
         server = Postgres()
     except (ImportError, OSError, KeyError, StartFailed) as why:
         _absent("PostgreSQL", why)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """A RabbitMQ for the session."""
+    try:
+        server = RabbitMQ()
+    except (OSError, StartFailed) as why:
+        _absent("RabbitMQ", why)
     yield server
     server.remove()
 
