@@ -11,7 +11,8 @@ from api import openapi, problems
 from api.auth import Keys, documented
 from api.ledger import Ledger
 from api.middleware import Doorman
-from api.routes import health, jobs, queues, schedules
+from api.prefer import Finishes
+from api.routes import bulk, health, jobs, queues, schedules
 from api.routes import tasks as task_routes
 from runtime import database, logs
 from runtime.publisher import publisher
@@ -26,14 +27,20 @@ Every error is an RFC 9457 problem. `Idempotency-Key` makes a POST safe to repea
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     logs.configure("api")
     database.use(database.create_engine(settings().ledger_url, settings().door_patience))
-    app.state.ledger = Ledger(settings().door_patience)
-    app.state.keys = Keys(app.state.ledger)
+    attach(app, Ledger(settings().door_patience))
     gc.collect()
     gc.freeze()  # full collections would walk FastAPI's long-lived objects; they were its p99
     yield
     app.state.ledger.close()
     publisher.close()
     database.use(None)
+
+
+def attach(app: FastAPI, ledger: Ledger) -> None:
+    """Give the application its ledger, and what watches it."""
+    app.state.ledger = ledger
+    app.state.keys = Keys(ledger)
+    app.state.finishes = Finishes(ledger)
 
 
 def create_app() -> FastAPI:
@@ -48,7 +55,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,  # a redirect would lead to http:// behind a proxy, and few clients follow it with a POST
     )
     problems.install(app)
-    for module in (jobs, task_routes, queues, schedules):
+    for module in (bulk, jobs, task_routes, queues, schedules):
         app.include_router(module.router, dependencies=[documented])
     app.include_router(health.router)
     app.add_middleware(Doorman)

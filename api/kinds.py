@@ -42,10 +42,20 @@ KINDS = {
         "The present state does not allow this",
         "Read the resource again; the detail says what stands in the way.",
     ),
+    "in-flight": Kind(
+        409,
+        "A request with this Idempotency-Key is not answered yet",
+        "Send it again after Retry-After: then it is a repeat, and answered with the job.",
+    ),
+    "not-unique": Kind(
+        409,
+        "Another job holds the place that this one asks for",
+        "`job_id` is the job that is there. Wait for it, or ask with another key.",
+    ),
     "too-large": Kind(
         413,
         "The request is too large",
-        "The limit is TREADLE_PAYLOAD_LIMIT bytes. Store large things elsewhere and send a reference.",
+        "The limit is TREADLE_PAYLOAD_LIMIT bytes (many jobs at once: TREADLE_BULK_LIMIT). Store large things elsewhere.",
     ),
     "unsupported-media-type": Kind(
         415,

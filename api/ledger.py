@@ -39,25 +39,26 @@ class Ledger:
             with snapshot() as session:
                 return ask(session)
 
-        return await self._within_patience(self._readers.submit(look))
+        return await self._within(self._patience, self._readers.submit(look))
 
-    async def write(self, do: Callable[[Session], Answer], row: str = "") -> Answer:
-        """The result of a change, committed. `row` names what it locks, see GroupCommit.put.
+    async def write(self, do: Callable[[Session], Answer], row: str = "", patience: float | None = None) -> Answer:
+        """The result of a change, committed. `row` names what it locks, see GroupCommit.put; `patience` is in seconds.
 
         Raises:
             LedgerBusy: the database did not answer in time. A change that comes through later is undone.
         """
         call = self._writes.put(do, row)
         try:
-            return await self._within_patience(call.answer)
+            return await self._within(patience or self._patience, call.answer)
         except LedgerBusy:
             call.given_up = True
             raise
 
-    async def _within_patience(self, work: "Future[Answer]") -> Answer:
+    @staticmethod
+    async def _within(patience: float, work: "Future[Answer]") -> Answer:
         waiting = asyncio.wrap_future(work)
         try:
-            return await asyncio.wait_for(asyncio.shield(waiting), self._patience)
+            return await asyncio.wait_for(asyncio.shield(waiting), patience)
         except TimeoutError:
             waiting.add_done_callback(_ignore)
             raise LedgerBusy from None

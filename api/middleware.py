@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from api import auth, problems
+from api.bulk import PATH as BULK
 from api.ledger import LedgerBusy
 from runtime import clock, logs, metrics
 from runtime.settings import settings
@@ -54,7 +55,8 @@ class Doorman:
                 metrics.http_seconds.labels(method, route).observe(clock.monotonic() - started)
 
     async def _admitted(self, request: Request, receive: Receive, send: Send) -> None:
-        limit, taken = settings().payload_limit, 0
+        limit = settings().bulk_limit if request.scope["path"] == BULK else settings().payload_limit
+        taken = 0
 
         async def limited() -> Message:
             nonlocal taken

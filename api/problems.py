@@ -1,6 +1,6 @@
 """Every error as an RFC 9457 problem: the only place that knows both our errors and HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -12,7 +12,19 @@ from starlette.exceptions import HTTPException
 
 from api.kinds import KINDS
 from api.ledger import LedgerBusy
-from jobs.errors import Invalid, JobError, JobNotFound, KeyReused, MoveRefused, ScheduleExists, ScheduleNotFound
+from jobs.errors import (
+    EventNotFound,
+    Invalid,
+    JobError,
+    JobNotFound,
+    KeyReused,
+    MoveRefused,
+    NotUnique,
+    RuleExists,
+    RuleNotFound,
+    ScheduleExists,
+    ScheduleNotFound,
+)
 from tasks import plainly, pointer
 
 log = structlog.get_logger()
@@ -40,17 +52,15 @@ def problem(
     request: Request, kind: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
 ) -> JSONResponse:
     """The answer for a kind of problem."""
+    body = details(kind, detail, getattr(request.state, "request_id", None), **more)
+    return JSONResponse(body, body["status"], headers=headers, media_type="application/problem+json")
+
+
+def details(kind: str, detail: str, request_id: str | None, **more: Any) -> dict[str, Any]:
+    """What a problem of a kind says."""
     known = KINDS[kind]
-    request_id = getattr(request.state, "request_id", None)
-    body = {
-        "type": f"/problems/{kind}",
-        "title": known.title,
-        "status": known.status,
-        "detail": detail,
-        "request_id": request_id,
-        **more,
-    }
-    return JSONResponse(body, known.status, headers=headers, media_type="application/problem+json")
+    head = {"type": f"/problems/{kind}", "title": known.title, "status": known.status}
+    return {**head, "detail": detail, "request_id": request_id, **more}
 
 
 class Refused(Exception):
@@ -77,24 +87,43 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _job_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, JobError)  # noqa: S101 - registered for this class
+    kind, more = kind_of(error)
+    return problem(request, kind, str(error), **more) if kind else await _bug(request, error)
+
+
+def kind_of(error: JobError) -> tuple[str | None, dict[str, Any]]:
+    """Which kind of problem an error is, and what its details hold beside the usual."""
     match error:
         case Invalid():
-            return problem(request, "invalid", str(error), errors=error.errors)
-        case JobNotFound() | ScheduleNotFound():
-            return problem(request, "not-found", str(error))
+            return "invalid", {"errors": error.errors}
+        case JobNotFound() | ScheduleNotFound() | EventNotFound() | RuleNotFound():
+            return "not-found", {}
         case KeyReused():
-            return problem(request, "key-reused", str(error))
-        case MoveRefused() | ScheduleExists():
-            return problem(request, "conflict", str(error))
-    return await _bug(request, error)
+            return "key-reused", {}
+        case NotUnique():
+            return "not-unique", {"job_id": str(error.holder)}
+        case MoveRefused() | ScheduleExists() | RuleExists():
+            return "conflict", {}
+    return None, {}
 
 
 async def _unreadable(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    wrong = [{"pointer": _place(part, error.body), "detail": plainly(part["msg"])} for part in error.errors()]
+    wrong = wrong_values(error.errors(), error.body)
     if any(part["type"] == "json_invalid" for part in error.errors()):
         return problem(request, "malformed-request", "The body is not JSON.", errors=wrong)
-    return problem(request, "invalid", "; ".join(f"{w['pointer']}: {w['detail']}" for w in wrong)[:1000], errors=wrong)
+    return problem(request, "invalid", summary(wrong), errors=wrong)
+
+
+def wrong_values(errors: Iterable[Any], body: Any) -> list[dict[str, str]]:
+    """Where pydantic found something wrong, and what, in plain words."""
+    return [{"pointer": _place(part, body), "detail": plainly(part["msg"])} for part in errors]
+
+
+def summary(wrong: Iterable[Mapping[str, str]]) -> str:
+    """All wrong values in one line."""
+    return "; ".join(f"{w['pointer']}: {w['detail']}" for w in wrong)[:1000]
 
 
 def _place(part: dict[str, Any], body: Any) -> str:

@@ -4,10 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from pydantic.functional_validators import AfterValidator
 
-from jobs.errors import Invalid
 from jobs.model import Attempt, Job, LogLine
 from jobs.policy import RetryPolicy
 from jobs.states import Ending, Reason, State
@@ -16,64 +15,25 @@ from runtime.duration import Duration
 
 PRIORITIES = ("low", "normal", "high", "critical")
 Priority = Literal["low", "normal", "high", "critical"]
-_FARTHEST = timedelta(days=3650)
-_NO_NUL = r"^[^\x00]*$"
+FARTHEST = timedelta(days=3650)
+NO_NUL = r"^[^\x00]*$"
 
 
 def _in_reach(value: datetime) -> datetime:
     if 2000 <= value.year < 9000:  # else it might have no UTC
         time = value.astimezone(UTC)
-        if time.year >= 2000 and time <= clock.now() + _FARTHEST:
+        if time.year >= 2000 and time <= clock.now() + FARTHEST:
             return time
     raise ValueError("a time lies between the year 2000 and ten years from now")
 
 
 Time = Annotated[AwareDatetime, AfterValidator(_in_reach)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_NO_NUL)]
-Word = Annotated[str, StringConstraints(max_length=500, pattern=_NO_NUL)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_NUL)]
+Word = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
 Tags = Annotated[list[Tag], Field(max_length=20)]
-TaskName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_NO_NUL)]
-QueueName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_NO_NUL)]
+TaskName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=NO_NUL)]
+QueueName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_NUL)]
 Timeout = Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=1))]
-
-
-class JobIn(BaseModel):
-    """A job to be done."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    task: Annotated[TaskName, Field(examples=["http.request"])]
-    payload: Annotated[Any, Field(description="What the task's own schema asks for.")] = Field(default_factory=dict)
-    queue: Annotated[QueueName | None, Field(description="By default the task's own.")] = None
-    priority: Priority = "normal"
-    delay: Annotated[
-        Duration | None, Field(ge=timedelta(0), le=_FARTHEST, description="Wait this long; or give run_at.")
-    ] = None
-    run_at: Annotated[Time | None, Field(description="Not before this time; or give delay.")] = None
-    expires_at: Annotated[Time | None, Field(description="Not started by then: expired, never run.")] = None
-    timeout: Annotated[
-        Timeout | None, Field(description="The longest that one attempt may take; by default the task's own.")
-    ] = None
-    retry: Annotated[RetryPolicy | None, Field(description="What it leaves out is the task's own.")] = None
-    tags: Tags = []
-    metadata: Annotated[dict[Tag, Word], Field(max_length=20)] = {}
-
-    @model_validator(mode="after")
-    def _one_time(self) -> Self:
-        if self.delay is not None and self.run_at is not None:
-            raise ValueError("give delay or run_at, not both")
-        return self
-
-    def due(self, now: datetime) -> datetime | None:
-        """When it may run; None: at once.
-
-        Raises:
-            Invalid: it would have expired before.
-        """
-        due = now + self.delay if self.delay else self.run_at
-        if self.expires_at is not None and self.expires_at <= max(due or now, now):
-            raise Invalid.at("/expires_at", "The job would expire before it may run.")
-        return due
 
 
 class AttemptOut(BaseModel):

@@ -4,14 +4,20 @@
     ├── JobNotFound
     ├── MoveRefused               the job is not in a state that allows it
     ├── KeyReused                 same Idempotency-Key, other request
+    ├── NotUnique                 another job holds the place that this one asks for
     ├── ScheduleNotFound
     ├── ScheduleExists
+    ├── EventNotFound
+    ├── RuleNotFound              a subscription, an endpoint or a source
+    ├── RuleExists
+    ├── Forged                    a provider's webhook whose signature does not hold
     └── Invalid                   a value that cannot be, with the JSON pointer of where it stands
     TaskError                     an attempt failed, and says what should follow
     ├── Transient                 try again; nothing was done
     │   └── RateLimited           the other side asks us to wait
     ├── Ambiguous                 it may or may not have been done
-    │   └── TimedOut              the attempt ran past its time limit
+    │   ├── TimedOut              the attempt ran past its time limit
+    │   └── Unconfirmed           and nobody could tell us
     ├── Rejected                  the other side said no, and would say it again
     │   └── Unauthorized          it does not accept our credentials
     └── Duplicate                 it had been done before: a success
@@ -53,6 +59,15 @@ class KeyReused(JobError):
         super().__init__("This Idempotency-Key was used before with another request. Use a new key for a new job.")
 
 
+class NotUnique(JobError):
+    """Another job holds the place that this one asks for."""
+
+    def __init__(self, holder: UUID, state: str, wish: str) -> None:
+        late = "" if wish == "reject" else f" It has been started, so it can no longer be changed by {wish!r}."
+        super().__init__(f"The job {holder} holds this place, and is {state}.{late}")
+        self.holder = holder
+
+
 class ScheduleNotFound(JobError):
     """There is no such schedule."""
 
@@ -65,6 +80,31 @@ class ScheduleExists(JobError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"A schedule named {name!r} exists. Change it with PATCH, or choose another name.")
+
+
+class EventNotFound(JobError):
+    """There is no such event."""
+
+    def __init__(self, event_id: UUID) -> None:
+        super().__init__(f"There is no event {event_id}.")
+
+
+class RuleNotFound(JobError):
+    """There is no such subscription, endpoint or source."""
+
+    def __init__(self, kind: str, name: object) -> None:
+        super().__init__(f"There is no {kind} {str(name)[:128]!r}.")
+
+
+class RuleExists(JobError):
+    """One of this name exists."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"A {kind} named {name!r} exists. Change it with PATCH, or choose another name.")
+
+
+class Forged(JobError):
+    """A provider's webhook is not what it says it is. Why is for our log, not for the sender."""
 
 
 class Invalid(JobError):
@@ -108,6 +148,10 @@ class Ambiguous(TaskError):
 
 class TimedOut(Ambiguous):
     """The attempt ran past its time limit."""
+
+
+class Unconfirmed(Ambiguous):
+    """It was announced and may have been done, and there is nobody to ask: a person must look."""
 
 
 class Rejected(TaskError):

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
@@ -43,6 +43,16 @@ def get(session: Session, tenant: str, job_id: UUID) -> Job:
     if job is None:
         raise JobNotFound(job_id)
     return job
+
+
+def several(session: Session, job_ids: Collection[UUID]) -> dict[UUID, Job]:
+    """Those of the jobs that are there, by their ids."""
+    return {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(job_ids)))} if job_ids else {}
+
+
+def final(session: Session, job_ids: Iterable[UUID]) -> Sequence[Job]:
+    """Those of the jobs that have become final."""
+    return session.scalars(select(Job).where(Job.id.in_(job_ids), Job.finished_at.is_not(None))).all()
 
 
 def attempts(session: Session, job_id: UUID) -> Sequence[Attempt]:

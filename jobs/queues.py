@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs import flow, queries
@@ -12,6 +11,7 @@ from jobs.errors import Invalid
 from jobs.model import Queue
 from jobs.states import State
 from runtime import clock
+from runtime.database import insert
 from runtime.settings import settings
 
 
@@ -42,8 +42,7 @@ def check(name: str) -> str:
 def pause(session: Session, name: str) -> None:
     """Stop starting jobs of this queue, those already hinted included; running ones go on."""
     check(name)
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    session.execute(dialect.insert(Queue).values(name=name).on_conflict_do_nothing())
+    session.execute(insert(session, Queue).values(name=name).on_conflict_do_nothing())
     session.execute(update(Queue).where(Queue.name == name, Queue.paused_at.is_(None)).values(paused_at=clock.now()))
 
 

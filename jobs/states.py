@@ -69,6 +69,9 @@ FAIL = _move("FAIL", {State.RUNNING}, State.FAILED, "for good: the dead letter, 
 STOP = _move("STOP", {State.RUNNING}, State.CANCELLED, "cancelled while running, and its task gave way")
 CANCEL = _move("CANCEL", {State.SCHEDULED, State.QUEUED}, State.CANCELLED, "cancelled before it ran")
 EXPIRE = _move("EXPIRE", {State.SCHEDULED, State.QUEUED}, State.EXPIRED, "its expires_at passed before its first start")
+AMEND = _move(
+    "AMEND", {State.SCHEDULED, State.QUEUED}, State.SCHEDULED, "its time, priority or payload changed while it waits"
+)
 REVIVE = _move(
     "REVIVE",
     {State.FAILED, State.CANCELLED, State.EXPIRED},
@@ -76,7 +79,7 @@ REVIVE = _move(
     "retried by hand, with a new budget of attempts",
 )
 
-MOVES = (SUBMIT, RELEASE, CLAIM, SUCCEED, RETRY, SNOOZE, HAND_BACK, RESCUE, FAIL, STOP, CANCEL, EXPIRE, REVIVE)
+MOVES = (SUBMIT, RELEASE, CLAIM, SUCCEED, RETRY, SNOOZE, HAND_BACK, RESCUE, FAIL, STOP, CANCEL, EXPIRE, AMEND, REVIVE)
 
 
 def diagram() -> str:

@@ -10,9 +10,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.orm import Session
 
+from jobs import outbox
 from jobs.model import Attempt, Job, Queue
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import (
+    AMEND,
     CANCEL,
     CLAIM,
     EXPIRE,
@@ -50,6 +52,7 @@ def _move(session: Session, move: Move, *guards: ColumnElement[bool], **values: 
     for job in moved:
         if job.finished_at is not None:
             after_commit(session, partial(metrics.finished.labels(job.task, job.queue, job.state).inc))
+    outbox.tell_ends(session, [job for job in moved if job.finished_at is not None])
     return moved
 
 
@@ -89,9 +92,9 @@ def settle(session: Session, claim: Claim, verdict: Verdict, now: datetime) -> J
             job = _end(session, SUCCEED, claim, Ending.SUCCEEDED, now, finished_at=now, result=result, error=None)
         case TryAgain(delay, error):
             job = _end_unless_cancelled(session, RETRY, claim, Ending.RETRY, now, error, run_at=now + delay, error=error)
-        case Snoozed(delay, why):
+        case Snoozed(delay, why, error):
             spent = {"attempt": Job.attempt - 1, "waits_for": why[:200]}
-            job = _end_unless_cancelled(session, SNOOZE, claim, Ending.SNOOZED, now, None, run_at=now + delay, **spent)
+            job = _end_unless_cancelled(session, SNOOZE, claim, Ending.SNOOZED, now, error, run_at=now + delay, **spent)
         case Failed(reason, error):
             job = _end(session, FAIL, claim, Ending.FAILED, now, error, finished_at=now, reason=reason, error=error)
         case Stopped():
@@ -151,6 +154,11 @@ def revive(session: Session, job_id: UUID, now: datetime) -> Job | None:
         "waits_for": None,
     }
     return _one(_move(session, REVIVE, Job.id == job_id, run_at=now, budget_from=Job.attempt, budget_at=now, **fresh))
+
+
+def amend(session: Session, job_id: UUID, *guards: ColumnElement[bool], **values: Any) -> Job | None:
+    """Change a job that waits; None if it does not. A hint that was sent turns stale, and another follows."""
+    return _one(_move(session, AMEND, Job.id == job_id, *guards, **values))
 
 
 def reoffer(session: Session, job_ids: Iterable[UUID], now: datetime) -> list[Job]:

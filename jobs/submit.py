@@ -1,138 +1,118 @@
 """The way in: a request becomes one committed row; its hint follows the commit."""
 
-import hashlib
-import json
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from jobs import flow, queries
-from jobs.errors import KeyReused
-from jobs.model import DEFAULT_TENANT, IdempotencyKey, Job
-from jobs.policy import RetryPolicy
+from jobs import flow, idempotency, queries, unique
+from jobs.errors import JobError, JobNotFound
+from jobs.idempotency import Key, digest_of
+from jobs.model import Job
+from jobs.order import OnConflict, Order
 from jobs.states import State
 from runtime import clock, metrics
 from runtime.database import after_commit
-from runtime.settings import settings
 
-
-@dataclass(frozen=True)
-class Order:
-    """What a caller asks for, checked and complete."""
-
-    task: str
-    payload: Any
-    queue: str
-    priority: int = 1
-    run_at: datetime | None = None  # None: as soon as it may
-    expires_at: datetime | None = None
-    timeout: timedelta = timedelta(minutes=1)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    tags: list[str] = field(default_factory=list)
-    metadata: dict[str, str] = field(default_factory=dict)
-    tenant: str = DEFAULT_TENANT
-    schedule_id: UUID | None = None
-    request_id: str | None = None
-    traceparent: str | None = None
+__all__ = ["Key", "Order", "Submission", "digest_of", "submit", "submit_many"]
 
 
 @dataclass(frozen=True)
 class Submission:
-    """The job that stands for a request, and whether an earlier request with the same key had made it."""
+    """The job that stands for a request, and how it comes to."""
 
     job: Job
-    replayed: bool = False
+    replayed: bool = False  # an earlier request with the same Idempotency-Key had made it
+    in_place: OnConflict | None = None  # it held the order's place, and this was done to it
 
 
-def submit(session: Session, order: Order, key: str | None = None, digest: str = "") -> Submission:
-    """Record a job, once for each idempotency key.
+def submit(session: Session, order: Order, key: Key | None = None) -> Submission:
+    """Record a job, once for each idempotency key, or find the job that holds its place.
 
     Args:
         session: its transaction is the job's acceptance.
         order: what to do.
         key: the caller's Idempotency-Key, if any.
-        digest: of the request, to tell a repeat from another request with the same key (see `digest_of`).
 
     Raises:
         KeyReused: the key came before with another request.
+        NotUnique: another job holds the order's place, and the order does not want it instead.
     """
-    now, job_id = clock.now(), uuid7()
-    if key is not None:
-        earlier = _remember(session, order.tenant, key, digest, job_id, now)
-        if earlier is not None:
+    (made,) = _record(session, [(order, key)])
+    if isinstance(made, JobError):
+        raise made
+    return made
+
+
+def submit_many(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> list[Submission | JobError]:
+    """Record many jobs of one tenant in this transaction. An order that is refused has its error in its place."""
+    if all(order.unique is None for order, _ in orders):
+        return _record(session, orders)
+    return [_alone(session, order, key) for order, key in orders]
+
+
+def _alone(session: Session, order: Order, key: Key | None) -> Submission | JobError:
+    try:
+        with session.begin_nested():
+            return submit(session, order, key)
+    except JobError as refusal:
+        return refusal
+
+
+def _record(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> list[Submission | JobError]:
+    now, ids = clock.now(), [uuid7() for _ in orders]
+    known = _known(session, orders, ids)
+    made: list[Job] = []
+    answers: list[Submission | JobError] = []
+    for job_id, (order, key), earlier in zip(ids, orders, known, strict=True):
+        if isinstance(earlier, JobError):
+            answers.append(earlier)
+        elif earlier is not None:
             metrics.replayed.inc()
-            return Submission(earlier, replayed=True)
-    job = _row(job_id, order, now)
-    if job.run_at <= now and flow.window.take(session, job.queue, now):
-        job.state, job.hinted_at = State.QUEUED, now
-        flow.offer(session, [job])
-    session.add(job)
-    session.flush()
-    after_commit(session, partial(metrics.submitted.labels(job.task, job.queue).inc))
-    return Submission(job)
+            answers.append(Submission(earlier, replayed=True))
+        elif order.unique and (holder := unique.take(session, order, order.unique, job_id, now)):
+            if key is not None:
+                idempotency.point(session, order.tenant, key, holder.id)
+            answers.append(Submission(holder, in_place=order.unique.on_conflict))
+        else:
+            made.append(Job(**order.row(job_id, now)))
+            answers.append(Submission(made[-1]))
+    _insert(session, made)
+    return answers
 
 
-def digest_of(request: Any) -> str:
-    """A digest of a request's meaning: the same for the same JSON in another order or spacing."""
-    return hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
+def _known(
+    session: Session, orders: Sequence[tuple[Order, Key | None]], ids: Sequence[UUID]
+) -> Sequence[Job | JobError | None]:
+    """For each order the job that its key stands for, if it came before."""
+    keyed = [(key, job_id) for (_, key), job_id in zip(orders, ids, strict=True) if key is not None]
+    if not keyed:
+        return [None] * len(orders)
+    found = idempotency.remember(session, orders[0][0].tenant, keyed, clock.now())
+    jobs = queries.several(session, {known for known in found.values() if isinstance(known, UUID)})
+    known = (found.get(key.name) if key is not None else None for _, key in orders)
+    return [jobs.get(earlier, JobNotFound(earlier)) if isinstance(earlier, UUID) else earlier for earlier in known]
 
 
-def _row(job_id: UUID, order: Order, now: datetime) -> Job:
-    return Job(
-        id=job_id,
-        tenant=order.tenant,
-        task=order.task,
-        queue=order.queue,
-        priority=order.priority,
-        payload=order.payload,
-        tags=order.tags,
-        meta=order.metadata,
-        retry=order.retry.model_dump(mode="json"),
-        timeout=order.timeout,
-        state=State.SCHEDULED,
-        epoch=0,
-        attempt=0,
-        budget_from=0,
-        budget_at=now,
-        crashes=0,
-        cancel_requested=False,
-        created_at=now,
-        run_at=order.run_at or now,
-        expires_at=order.expires_at,
-        schedule_id=order.schedule_id,
-        request_id=order.request_id,
-        traceparent=order.traceparent,
-    )
+def _insert(session: Session, made: Sequence[Job]) -> None:
+    if not made:
+        return
+    now, hinted = clock.now(), []
+    for job in made:
+        if job.run_at <= now and flow.window.take(session, job.queue, now):
+            job.state, job.hinted_at = State.QUEUED, now
+            hinted.append(job)
+    session.execute(insert(Job), [_values(job) for job in made])
+    flow.offer(session, hinted)
+    for (task, queue), count in Counter((job.task, job.queue) for job in made).items():
+        after_commit(session, partial(metrics.submitted.labels(task, queue).inc, count))
 
 
-def _remember(session: Session, tenant: str, key: str, digest: str, job_id: UUID, now: datetime) -> Job | None:
-    """Note the key for this job; if it is known, the job that it stands for."""
-    session.execute(
-        delete(IdempotencyKey).where(
-            IdempotencyKey.tenant == tenant, IdempotencyKey.key == key, IdempotencyKey.expires_at <= now
-        )
-    )
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    row = {
-        "tenant": tenant,
-        "key": key,
-        "digest": digest,
-        "job_id": job_id,
-        "expires_at": now + settings().idempotency_window,
-    }
-    noted = session.execute(
-        dialect.insert(IdempotencyKey).values(row).on_conflict_do_nothing().returning(IdempotencyKey.job_id)
-    )
-    if noted.one_or_none() is not None:
-        return None
-    known = session.scalars(select(IdempotencyKey).where(IdempotencyKey.tenant == tenant, IdempotencyKey.key == key)).one()
-    if known.digest != digest:
-        raise KeyReused
-    return queries.get(session, tenant, known.job_id)
+def _values(job: Job) -> dict[str, Any]:
+    return {name: value for name, value in vars(job).items() if name != "_sa_instance_state"}

@@ -10,6 +10,7 @@ from typing import Any, TypeVarTuple
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -161,6 +162,11 @@ def ask(question: sa.Select[*Columns], **values: Any) -> Sequence[sa.Row[*Column
     """
     with engine().connect().execution_options(read_only=True) as connection:
         return connection.execute(question, values).all()
+
+
+def insert(session: Session, table: type[DeclarativeBase]) -> Any:
+    """An INSERT that knows `on_conflict_do_nothing` and its kin, in the database's own dialect."""
+    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def after_commit(session: Session, callback: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ import os
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,7 +21,7 @@ Names = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """All settings, validated once. Durations read as "30s", "5m", "7d"."""
 
-    model_config = SettingsConfigDict(env_prefix="TREADLE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TREADLE_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
     home: Path = Field(Path(".treadle"), description="folder of the embedded database, broker and up.json")
     database_url: str = Field("", repr=False, description="sqlite:///PATH or postgresql://…; by default HOME/treadle.db")
@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     task_modules: Names = Field((), description="modules of your own tasks, by comma, beside tasks/integrations")
 
     payload_limit: int = Field(262_144, ge=1024, description="bytes of a request body")
+    bulk_limit: int = Field(16_777_216, ge=1024, description="bytes of a request body that makes many jobs at once")
     result_limit: int = Field(262_144, ge=1024, description="bytes of a job's stored result")
     door_patience: Duration = Field(timedelta(milliseconds=800), description="how long a request waits for the database")
     idempotency_window: Duration = Field(timedelta(hours=24), description="how long an Idempotency-Key is remembered")
@@ -59,7 +60,14 @@ class Settings(BaseSettings):
 
     allow_private_targets: bool = Field(False, description="let http.request and webhook.deliver reach private addresses")
     webhook_secret: SecretStr | None = Field(None, description="whsec_… that signs webhook.deliver")
-    smtp_url: SecretStr | None = Field(None, description="smtp://user:password@host:587 or smtps://… for email.send")
+    smtp_url: SecretStr | None = Field(None, description="the field url of the account smtp, in short")
+    accounts: dict[str, dict[str, Any]] = Field(
+        {}, repr=False, description="credentials by account, a variable a field: TREADLE_ACCOUNTS__STRIPE_EU__API_KEY"
+    )
+    accounts_path: Path | None = Field(None, description="folder (account/field), or .toml or .json file, with more of them")
+    known_accounts: Names = Field(
+        (), description="accounts, by comma, whose credentials only the workers hold: the API takes their jobs unseen"
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="what is logged, and what is above it"
@@ -68,7 +76,7 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address of a worker's or scheduler's /metrics")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of a worker's or scheduler's /metrics; 0 is none")
 
-    @field_validator("queues", "task_modules", mode="before")
+    @field_validator("queues", "task_modules", "known_accounts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -10,42 +10,56 @@ from sqlalchemy.orm import Session
 
 from api.auth import Reader, Writer
 from api.body import StrictRoute
-from api.dependencies import IdempotencyKey, InLedger, RequestId, TraceParent
-from api.schemas import PRIORITIES, AttemptOut, JobDetail, JobIn, JobOut, JobPage, LineOut, QueueName, TaskName
-from jobs import flow, queries, queues, store
+from api.dependencies import InLedger, RequestId, TraceParent
+from api.idempotency import IdempotencyKey, in_flight
+from api.orders import JobIn
+from api.prefer import Finish, PreferWait
+from api.schemas import AttemptOut, JobDetail, JobOut, JobPage, LineOut, QueueName, TaskName
+from jobs import flow, queries, store
 from jobs.errors import MoveRefused
-from jobs.keys import Caller
 from jobs.model import Job
 from jobs.queries import Filter
 from jobs.states import State
-from jobs.submit import Order, digest_of, submit
+from jobs.submit import Key, digest_of, submit
 from runtime import clock
-from tasks import catalogue
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
 
 @router.post(
-    "", status_code=202, responses={200: {"model": JobOut, "description": "The job that this Idempotency-Key had made."}}
+    "",
+    status_code=202,
+    responses={
+        200: {"model": JobOut, "description": "A job that was there before, or one that became final while we waited."}
+    },
 )
 async def create_job(
     job: JobIn,
     response: Response,
     caller: Writer,
     ledger: InLedger,
+    finish: Finish,
     request_id: RequestId,
     trace: TraceParent,
+    wait: PreferWait,
     key: IdempotencyKey = None,
 ) -> JobOut:
     """Accept a job. When the answer comes, it is committed; it will run, whatever dies meanwhile."""
-    order = _order(job, caller, request_id, trace)
-    digest = digest_of(job.model_dump(mode="json")) if key else ""
-    made = await ledger.write(lambda session: submit(session, order, key, digest), row=f"key {key}" if key else "")
+    order = job.order(caller, request_id, trace)
+    keyed = Key(key, digest_of(job.model_dump(mode="json"))) if key else None
+    with in_flight(caller.tenant, key):
+        made = await ledger.write(lambda session: submit(session, order, keyed), row=f"key {key}" if key else "")
+    found = await finish.wait(made.job.id, wait) if wait else None
     response.headers["Location"] = f"/v1/jobs/{made.job.id}"
+    if wait:
+        response.headers["Preference-Applied"] = f"wait={wait:.0f}"
     if made.replayed:
-        response.status_code = 200
         response.headers["Idempotent-Replayed"] = "true"
-    return JobOut.of(made.job)
+    if made.replayed or made.in_place or found:
+        response.status_code = 200
+    else:
+        response.headers["Retry-After"] = "1"
+    return JobOut.of(found or made.job)
 
 
 @router.get("")
@@ -71,8 +85,14 @@ async def list_jobs(
 
 
 @router.get("/{job_id}")
-async def get_job(job_id: UUID, caller: Reader, ledger: InLedger) -> JobDetail:
+async def get_job(
+    job_id: UUID, response: Response, caller: Reader, ledger: InLedger, finish: Finish, wait: PreferWait
+) -> JobDetail:
     """A job whole: payload, every attempt, and the last lines of its log."""
+    if wait:
+        await ledger.read(lambda session: queries.get(session, caller.tenant, job_id))  # ours to wait for
+        await finish.wait(job_id, wait)
+        response.headers["Preference-Applied"] = f"wait={wait:.0f}"
     return await ledger.read(partial(_whole, tenant=caller.tenant, job_id=job_id))
 
 
@@ -103,26 +123,6 @@ async def retry_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
         return revived
 
     return JobOut.of(await ledger.write(revive, row=f"job {job_id}"))
-
-
-def _order(job: JobIn, caller: Caller, request_id: str, trace: str | None) -> Order:
-    task = catalogue.find(job.task)
-    task.read(job.payload)
-    return Order(
-        task=task.name,
-        payload=job.payload,
-        queue=queues.check(job.queue or task.queue),
-        priority=PRIORITIES.index(job.priority),
-        run_at=job.due(clock.now()),
-        expires_at=job.expires_at,
-        timeout=job.timeout or task.timeout,
-        retry=task.retry.with_changes(job.retry),
-        tags=job.tags,
-        metadata=job.metadata,
-        tenant=caller.tenant,
-        request_id=request_id,
-        traceparent=trace,
-    )
 
 
 def _whole(session: Session, tenant: str, job_id: UUID) -> JobDetail:

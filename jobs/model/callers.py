@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.model.columns import DEFAULT_TENANT
@@ -38,3 +38,18 @@ class IdempotencyKey(Base):
     digest: Mapped[str] = mapped_column(sa.String(64))
     job_id: Mapped[UUID]
     expires_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class Place(Base):
+    """A place that one job of a task holds at a time. Whether it still does is judged when another asks for it."""
+
+    __tablename__ = "places"
+
+    tenant: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    task: Mapped[str] = mapped_column(sa.String(128), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"), index=True
+    )
+    scope: Mapped[str] = mapped_column(sa.String(10))
+    until: Mapped[datetime]

@@ -20,11 +20,11 @@ import structlog
 import uvicorn
 from sqlalchemy.orm import Session
 
-from api.app import create_app
-from api.auth import Keys
+from api.app import attach, create_app
 from api.kinds import KINDS
 from api.ledger import Ledger
-from api.schemas import PRIORITIES, JobIn
+from api.orders import JobIn
+from api.schemas import PRIORITIES
 from jobs import flow, keys, schedules
 from jobs.keys import Scope
 from jobs.model import ApiKey, IdempotencyKey, Job, Queue, Schedule
@@ -54,8 +54,7 @@ class Door:
         with database.transaction() as session:
             self.keys = {scope: keys.create(session, f"door {scope}", scope) for scope in SCOPES}
         self.app = create_app()
-        self.app.state.ledger = Ledger(patience)
-        self.app.state.keys = Keys(self.app.state.ledger)
+        attach(self.app, Ledger(patience))
         self.log: list[Any] = []  # what the application says, with the traceback of every bug
         self._listening = _listen(self.log)
         self.jobs_made = self.schedules_made = 0
@@ -130,15 +129,17 @@ class Door:
         """The answer is no failure of ours, and every error is a problem."""
         with _counting:
             asked[status] += 1
-            self._count_made(method, path, status)
+            self._count_made(method, path, status, body)
         assert status < 500, f"{method} {path} was answered with {status}: {body[:2000]!r}\n{self.log[-1:]}"
         if status >= 400 and method != "HEAD":
             check_problem(status, headers, body)
 
-    def _count_made(self, method: str, path: str, status: int) -> None:
+    def _count_made(self, method: str, path: str, status: int, body: bytes) -> None:
         match method, status:
             case "POST", 202 if _MAKES_JOB.fullmatch(path):
                 self.jobs_made += 1
+            case "POST", 202 | 207 if path == "/v1/jobs/bulk":
+                self.jobs_made += [result["status"] for result in json.loads(body)["results"]].count(202)
             case "POST", 201:
                 self.schedules_made += 1
             case "DELETE", 204:
@@ -155,7 +156,7 @@ class Door:
             for schedule in session.scalars(sa.select(Schedule)):
                 _check_schedule(schedule)
             for key in session.scalars(sa.select(IdempotencyKey)):
-                assert re.fullmatch(r"[\x21-\x7e]{1,255}", key.key)
+                assert re.fullmatch(r"[\x21-\x7e]{1,255}|bulk [0-9a-f]{64} \d+", key.key)
                 assert session.get(Job, key.job_id) is not None, "a key stands for no job"
             for queue in session.scalars(sa.select(Queue)):
                 check_queue(queue.name)

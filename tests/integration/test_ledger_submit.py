@@ -15,7 +15,7 @@ from jobs.errors import JobNotFound, KeyReused
 from jobs.model import IdempotencyKey, Job
 from jobs.policy import Fixed, RetryPolicy
 from jobs.states import State
-from jobs.submit import Submission, digest_of, submit
+from jobs.submit import Key, Submission, digest_of, submit
 from runtime.broker import Hint
 from runtime.database import snapshot, transaction
 from tests import make
@@ -28,7 +28,7 @@ Configure = Callable[..., None]
 
 def send(key: str | None = None, digest: str = "d", **changes: object) -> Submission:
     with transaction() as session:
-        return submit(session, make.order(**changes), key, digest)
+        return submit(session, make.order(**changes), Key(key, digest) if key else None)
 
 
 def count(table: type[Job | IdempotencyKey] = Job) -> int:
@@ -76,7 +76,7 @@ def test_any_json_is_a_payload(payload: object) -> None:
 
 def test_a_request_that_is_rolled_back_leaves_no_row_and_no_hint(sent: list[Hint]) -> None:
     with suppress(RuntimeError), transaction() as session:
-        submit(session, make.order(), "key", "d")
+        submit(session, make.order(), Key("key", "d"))
         raise RuntimeError("too bad")
     assert (count(), count(IdempotencyKey), sent) == (0, 0, [])
     assert not send("key", "other").replayed

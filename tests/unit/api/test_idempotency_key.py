@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.dependencies import _idempotency_key, _traceparent
+from api.dependencies import _traceparent
+from api.idempotency import _read, in_flight
 from api.problems import Refused
 
 visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255)
 
 
 def key(header: str | None) -> str | None:
-    return asyncio.run(_idempotency_key(header))
+    return asyncio.run(_read(header))
 
 
 @given(visible.filter(lambda text: not (len(text) > 1 and text[0] == text[-1] == '"')))
@@ -58,3 +59,16 @@ SOUND = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 )
 def test_a_traceparent_is_kept_if_it_is_one_and_else_forgotten(header: str | None, kept: str | None) -> None:
     assert asyncio.run(_traceparent(header)) == kept
+
+
+def test_a_key_is_in_flight_until_its_request_is_answered() -> None:
+    with in_flight("ours", "k"):
+        with pytest.raises(Refused) as refused, in_flight("ours", "k"):
+            pytest.fail("two requests with one key at once")
+        assert (refused.value.kind, refused.value.headers) == ("in-flight", {"Retry-After": "1"})
+        with in_flight("theirs", "k"), in_flight("ours", "another"), in_flight("ours", None), in_flight("ours", None):
+            pass
+    with pytest.raises(KeyError), in_flight("ours", "k"):
+        raise KeyError
+    with in_flight("ours", "k"):
+        pass

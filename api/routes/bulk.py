@@ -1,0 +1,63 @@
+"""/v1/jobs/bulk"""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from api import bulk
+from api.auth import Writer
+from api.bulk import BulkOut
+from api.dependencies import InLedger, RequestId, TraceParent
+from api.idempotency import IdempotencyKey, in_flight
+
+router = APIRouter(tags=["jobs"])
+
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["jobs"],
+                "additionalProperties": False,
+                "properties": {
+                    "jobs": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": bulk.MOST,
+                        "items": {"$ref": "#/components/schemas/JobIn"},
+                    }
+                },
+            }
+        },
+        "application/x-ndjson": {"schema": {"type": "string", "description": "A job a line."}},
+    },
+}
+
+
+@router.post(
+    bulk.PATH,
+    status_code=202,
+    response_model=BulkOut,
+    responses={207: {"model": BulkOut, "description": "Some jobs were refused; `results` says which, and why."}},
+    openapi_extra={"requestBody": _BODY},
+)
+async def create_jobs(
+    request: Request,
+    caller: Writer,
+    ledger: InLedger,
+    request_id: RequestId,
+    trace: TraceParent,
+    key: IdempotencyKey = None,
+    atomic: Annotated[bool, Query(description="All jobs or none, in one transaction.")] = False,
+) -> JSONResponse:
+    """Accept up to 10,000 jobs, with a result for each. Sent again with its Idempotency-Key, it makes what was not made."""
+    asker = bulk.Asker(caller, request_id, trace, key)
+    items = await asyncio.to_thread(bulk.read, await request.body(), request.headers.get("content-type", ""))
+    with in_flight(caller.tenant, key):
+        results = await (bulk.all_or_nothing if atomic else bulk.each)(ledger, asker, items)
+    refused = sum("problem" in result for result in results)
+    answer = {"accepted": len(results) - refused, "refused": refused, "results": results}
+    return JSONResponse(answer, 207 if refused else 202)
