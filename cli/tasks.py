@@ -20,12 +20,13 @@ def tasks(
 
 
 def _show_all(answer: dict[str, Any]) -> None:
-    rows = [(task["name"], task["queue"], task["summary"]) for task in answer["tasks"]]
+    rows = [(task["name"], task["queue"], task["missing"] or task["summary"]) for task in answer["tasks"]]
     show.table(("TASK", "QUEUE", "WHAT IT DOES"), rows, empty="No tasks.")
 
 
 def _show_one(task: dict[str, Any]) -> None:
-    show.fields([("task", task["name"]), ("queue", task["queue"]), ("timeout", task["timeout"]), ("retry", task["retry"])])
+    about = [("task", task["name"]), ("queue", task["queue"]), ("timeout", task["timeout"]), ("retry", task["retry"])]
+    show.fields([*about, *([("missing", task["missing"])] if task["missing"] else [])])
     show.line(f"\n{task['summary']}\n\nPayload (JSON Schema):")
     show.as_json(task["payload_schema"])
     if task.get("example"):

@@ -4,9 +4,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from jobs.errors import Ambiguous, Cancelled, Duplicate, Rejected, Snooze, TaskError, TimedOut, Transient, Unauthorized
+from jobs.errors import (
+    Ambiguous,
+    Cancelled,
+    Duplicate,
+    RateLimited,
+    Rejected,
+    Snooze,
+    TaskError,
+    TimedOut,
+    Transient,
+    Unauthorized,
+    Unconfirmed,
+)
 from jobs.policy import RetryPolicy
 from jobs.states import Reason
+
+PATIENCE = timedelta(days=7)
+"""How long a job that names no total deadline puts up with being told to come back later."""
+
+LEAST = timedelta(seconds=1)
+"""The shortest wait for a rate limit, whatever the other side says: such a job is not bounded by its attempts."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,7 @@ class Snoozed:
 
     delay: timedelta
     why: str
+    error: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +78,13 @@ def describe(error: BaseException, traceback: str | None = None) -> dict[str, An
 
 
 def judge(
-    error: BaseException, *, attempt: int, age: timedelta, policy: RetryPolicy, kept: dict[str, Any] | None = None
+    error: BaseException,
+    *,
+    attempt: int,
+    age: timedelta,
+    policy: RetryPolicy,
+    kept: dict[str, Any] | None = None,
+    waits: int = 0,
 ) -> Verdict:
     """What follows an attempt that raised.
 
@@ -69,6 +94,7 @@ def judge(
         age: time since the budget began (acceptance, or the last retry by hand).
         policy: the job's own.
         kept: what to keep of the error, if more is known than `describe` finds.
+        waits: how often the budget's attempts were put off, and so not counted.
     """
     kept = kept or describe(error)
     match error:
@@ -82,8 +108,10 @@ def judge(
             return Failed(Reason.UNAUTHORIZED, kept)
         case Rejected():
             return Failed(Reason.REJECTED, kept)
-        case Ambiguous() if policy.on_unknown == "fail":
+        case Ambiguous() if policy.on_unknown in _given_up(error):
             return Failed(Reason.UNKNOWN_OUTCOME, kept)
+        case RateLimited():
+            return _later_or_fail(error, attempt + waits, age, policy, kept)
         case _:
             return _again_or_fail(error, attempt, age, policy, kept)
 
@@ -100,12 +128,37 @@ def judge_loss(*, crashes: int, age: timedelta, policy: RetryPolicy, poison: int
     return TryAgain(timedelta(0), kept)
 
 
+def _given_up(error: Ambiguous) -> set[str]:
+    """The values of on_unknown under which nothing but a person's look can follow."""
+    return {"fail", "confirm"} if isinstance(error, Unconfirmed) else {"fail"}
+
+
+def _later_or_fail(error: RateLimited, tries: int, age: timedelta, policy: RetryPolicy, kept: dict[str, Any]) -> Verdict:
+    """A rate limit spends no attempt, since nothing was done; so time alone bounds it."""
+    delay = max(_delay(error, tries, policy), LEAST)
+    if age + delay > (PATIENCE if policy.deadline is None else policy.deadline):
+        return Failed(
+            Reason.EXHAUSTED, kept | {"message": f"{kept['message']} (and longer than its deadline it cannot wait)"}
+        )
+    return Snoozed(delay, kept["message"], kept)
+
+
+def _delay(error: BaseException, tries: int, policy: RetryPolicy) -> timedelta:
+    asked = error.after if isinstance(error, Transient) else None
+    return policy.backoff.delay(tries) if asked is None else min(max(asked, timedelta(0)), policy.retry_after_max)
+
+
+def _spent(error: BaseException, policy: RetryPolicy) -> Reason:
+    if isinstance(error, Ambiguous) and policy.on_unknown == "confirm":
+        return Reason.UNKNOWN_OUTCOME
+    return Reason.TIMEOUT if isinstance(error, TimedOut) else Reason.EXHAUSTED
+
+
 def _again_or_fail(error: BaseException, attempt: int, age: timedelta, policy: RetryPolicy, kept: dict[str, Any]) -> Verdict:
-    spent = Reason.TIMEOUT if isinstance(error, TimedOut) else Reason.EXHAUSTED
+    spent = _spent(error, policy)
     if attempt >= policy.max_attempts:
         return Failed(spent, kept)
-    asked = error.after if isinstance(error, Transient) else None
-    delay = policy.backoff.delay(attempt) if asked is None else min(max(asked, timedelta(0)), policy.retry_after_max)
+    delay = _delay(error, attempt, policy)
     if policy.deadline is not None and age + delay > policy.deadline:
         return Failed(spent, kept | {"message": f"{kept['message']} (no attempt can start before its total deadline)"})
     return TryAgain(delay, kept)

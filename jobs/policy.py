@@ -71,8 +71,11 @@ class RetryPolicy(BaseModel):
     deadline: Annotated[Span | None, Field(description="Total time from acceptance; no attempt starts after it.")] = None
     retry_after_max: Annotated[Span, Field(description="The longest Retry-After that is honoured.")] = timedelta(hours=1)
     on_unknown: Annotated[
-        Literal["retry", "fail"],
-        Field(description="After an attempt that may have taken effect: try again, or fail and let a person look."),
+        Literal["retry", "fail", "confirm"],
+        Field(
+            description="After an attempt that may have taken effect: try again (at least once); fail, so that a person "
+            "looks; or, if the task keeps receipts, let those and the other side say what happened, and fail if they cannot."
+        ),
     ] = "retry"
 
     def with_changes(self, given: "RetryPolicy | None") -> "RetryPolicy":

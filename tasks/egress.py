@@ -117,6 +117,9 @@ def guard(host: str, addresses: list[str]) -> None:
 class _Backend(httpcore2.NetworkBackend):
     """Resolves, checks, and connects to what it checked. A refused connect is tried once more."""
 
+    def __init__(self, *, guarded: bool) -> None:
+        self._guarded = guarded
+
     def connect_tcp(
         self,
         host: str,
@@ -136,7 +139,8 @@ class _Backend(httpcore2.NetworkBackend):
         seconds = 5.0 if timeout is None else timeout
         end = clock.monotonic() + seconds
         addresses = look_up(host, port, left(seconds, httpcore2.ConnectTimeout) or seconds)
-        guard(host, addresses)
+        if self._guarded:
+            guard(host, addresses)
         failure: Exception = httpcore2.ConnectError(f"{host} has no address")
         for tried, address in enumerate(addresses):
             share = max(0.05, (end - clock.monotonic()) / (len(addresses) - tried))
@@ -178,7 +182,7 @@ class _Stream(httpcore2.NetworkStream):
 class Transport(httpx2.HTTPTransport):
     """A connection pool behind the guard. It knows no cookies, proxies, .netrc or redirects."""
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, *, guarded: bool = True) -> None:
         trusted = httpx2.create_ssl_context()
         super().__init__(verify=trusted)
         self._pool = httpcore2.ConnectionPool(
@@ -186,7 +190,7 @@ class Transport(httpx2.HTTPTransport):
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=5.0,
-            network_backend=_Backend(),
+            network_backend=_Backend(guarded=guarded),
         )
 
 

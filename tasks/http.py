@@ -23,15 +23,16 @@ from tasks.reply import KEPT, Reply, judge, raise_for, redact, retry_after
 
 __all__ = ["KEPT", "Reply", "close", "judge", "raise_for", "redact", "retry_after", "send"]
 
-_CONNECT = 5.0  # seconds
+_CONNECT = 3.0  # seconds
 _ONWARD = {301, 302, 303, 307, 308}
 _SECRET_NAME = re.compile(r"auth|cookie|token|secret|api-?key|signature", re.IGNORECASE)
 
 
 class _Pool:
-    """The connections of this process, made on first use."""
+    """Connections of this process, made on first use."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, guarded: bool) -> None:
+        self._guarded = guarded
         self.forget()
 
     def forget(self) -> None:
@@ -41,7 +42,7 @@ class _Pool:
     def transport(self) -> egress.Transport:
         with self._lock:
             if self._transport is None:
-                self._transport = egress.Transport(max(200, settings().worker_threads))
+                self._transport = egress.Transport(max(200, settings().worker_threads), guarded=self._guarded)
             return self._transport
 
     def close(self) -> None:
@@ -51,14 +52,17 @@ class _Pool:
             transport.close()
 
 
-_pool = _Pool()
+# Two pools: a connection that an account opened to a private address must never serve a job that names its own URL.
+_guarded, _free = _Pool(guarded=True), _Pool(guarded=False)
 # A forked child must neither speak on its parent's connections nor wait for a lock whose holder did not come along.
-os.register_at_fork(after_in_child=_pool.forget)
+for _pool in (_guarded, _free):
+    os.register_at_fork(after_in_child=_pool.forget)
 
 
 def close() -> None:
     """Close the connections of this process. The next call makes new ones."""
-    _pool.close()
+    _guarded.close()
+    _free.close()
 
 
 def send(
@@ -73,6 +77,7 @@ def send(
     redirects: int = 0,
     final: Collection[int] = (),
     keep: int = KEPT,
+    guarded: bool = True,
 ) -> Reply:
     """Make one call and read the answer, whatever its status. User-Agent, traceparent and X-Request-Id are added.
 
@@ -82,6 +87,7 @@ def send(
         redirects: how many are followed. To another origin, headers that hold secrets do not go along.
         final: statuses that are an answer, not a way onward.
         keep: bytes of the body to read; the rest is left unread and the reply says `truncated`.
+        guarded: whether only public addresses may be called; not so where the operator, not the job, says the address.
 
     Raises:
         Transient: no connection could be made, so nothing was sent.
@@ -94,7 +100,9 @@ def send(
         request = httpx2.Request(method, egress.check_url(url), headers=said, content=content, json=json, data=form)
     except (httpx2.InvalidURL, ValueError) as error:
         raise Rejected(f"{method} {redact(url)}: this cannot be sent ({error}).") from error
-    transport = _pool.transport()  # before the time starts: the first call of a process loads the trusted certificates
+    transport = (
+        _guarded if guarded else _free
+    ).transport()  # before the time starts: the first call of a process loads the trusted certificates
     token = egress.until.set(clock.monotonic() + _seconds_for(timeout))
     try:
         for hop in range(redirects + 1):

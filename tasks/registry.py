@@ -34,6 +34,16 @@ class Task:
     summary: str = ""
     example: dict[str, Any] = field(default_factory=dict)
 
+    def account(self, payload: Any) -> str | None:
+        """The account that a job with this payload uses, if it is a provider's task."""
+        del payload
+        return None
+
+    def missing(self, payload: Any = None) -> str | None:
+        """What keeps this process from doing it, and what mends it; None: nothing. Without a payload: for any account."""
+        del payload
+        return None
+
     @property
     def is_async(self) -> bool:
         """Whether it runs on the worker's event loop."""
@@ -62,6 +72,29 @@ class Task:
                     for part in error.errors(include_input=False)
                 ]
             ) from None
+
+    def accept(self, payload: Any) -> Any:
+        """The payload as the function takes it, if this process may take a job with it.
+
+        Raises:
+            Invalid: as `read`; or the account, or what its provider needs, is missing. The sentence says what mends it.
+        """
+        read = self.read(payload)
+        missing = self.missing(read)
+        if missing is not None:
+            raise Invalid.at("/payload/account", missing)
+        return read
+
+    def policy(self, given: RetryPolicy | None) -> RetryPolicy:
+        """The task's own retry policy with what is given.
+
+        Raises:
+            Invalid: it asks to confirm what may have been done, and the task keeps no receipts of that.
+        """
+        policy = self.retry.with_changes(given)
+        if policy.on_unknown == "confirm" != self.retry.on_unknown:
+            raise Invalid.at("/retry/on_unknown", f"The task {self.name} keeps no receipts; choose retry or fail.")
+        return policy
 
     def schema(self, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
         """The JSON Schema of the payload."""

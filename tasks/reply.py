@@ -3,6 +3,7 @@
 No message holds the values of a URL's query, which may be credentials.
 """
 
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -49,6 +50,12 @@ class Reply:
         text = self.body[:limit].decode(named[1] if named else "utf-8", errors="replace")
         return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
+    def json(self) -> Any:
+        """The body as JSON. Raises ValueError if it is none, or was cut."""
+        if self.truncated:
+            raise ValueError("the body was cut")
+        return json.loads(self.body)
+
     def snippet(self) -> str:
         """The start of the body (500 characters), without the secrets of the URL in case they are echoed."""
         text = self.text(4000)
@@ -87,12 +94,15 @@ def raise_for(reply: Reply, success: Collection[int] = ()) -> Reply:
 def retry_after(headers: httpx2.Headers, *, resets: bool = False) -> timedelta | None:
     """How long the other side asks us to wait; None if it does not say, or not legibly.
 
-    Retry-After holds seconds or a date. If `resets`, the reset of a rate limit is the second choice: seconds, or an instant
-    in seconds or milliseconds since 1970. Only with a 429, since many send it with every answer.
+    Retry-After holds seconds or a date; two variants of it hold milliseconds. If `resets`, the reset of a rate limit is the
+    second choice: seconds, or an instant in seconds or milliseconds since 1970. Only with a 429, since many send it always.
     """
     asked = headers.get("retry-after", "").strip()
     if asked:
         return _wait(float(asked)) if _NUMBER.fullmatch(asked) else _wait_until(asked)
+    for name in ("x-ms-retry-after-ms", "retry-after-ms"):
+        if _NUMBER.fullmatch(asked := headers.get(name, "").strip()):
+            return _wait(float(asked) / 1000)
     for name in ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset") if resets else ():
         reset = headers.get(name, "").strip()
         if _NUMBER.fullmatch(reset):

@@ -12,12 +12,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jobs.errors import Ambiguous, RateLimited, Rejected, TaskError, TimedOut, Transient, Unauthorized
-from runtime.settings import settings
 from tasks.context import Context
 
 _BUSY = re.compile(r"\brate\b|too (many|much|fast)|throttl|\b4\.7\.28\b", re.IGNORECASE)
 _LOGIN_REFUSED = {530, 534, 535, 538}
-_MENDING = "Start the workers with TREADLE_SMTP_URL=smtp://USER:PASSWORD@HOST:587"
 
 
 @dataclass(frozen=True)
@@ -30,29 +28,26 @@ class Server:
     user: str | None
     password: str = field(repr=False)
 
+    @classmethod
+    def at(cls, address: str) -> "Server":
+        """The server of a URL: smtp:// (587; STARTTLS) or smtps:// (465).
 
-def server() -> Server:
-    """The server of the setting TREADLE_SMTP_URL: smtp:// (587; STARTTLS) or smtps:// (465).
-
-    Raises:
-        Rejected: it is not set, or not such a URL; the sentence ends with the line that mends it.
-    """
-    secret = settings().smtp_url
-    if secret is None:
-        raise Rejected(f"There is no mail server to send with. {_MENDING}", code="not_configured")
-    try:
-        url = urlsplit(secret.get_secret_value())
-        host, port, tls_first = url.hostname, url.port, url.scheme == "smtps"
-    except ValueError:
-        host, port, tls_first = None, None, False
-    if not host or url.scheme not in {"smtp", "smtps"}:
-        raise Rejected(f"TREADLE_SMTP_URL is not the URL of a mail server. {_MENDING}", code="not_configured")
-    user = unquote(url.username) if url.username else None
-    return Server(host, port or (465 if tls_first else 587), tls_first, user, unquote(url.password or ""))
+        Raises:
+            ValueError: it is not such a URL. The sentence does not repeat it.
+        """
+        try:
+            url = urlsplit(address)
+            host, port, tls_first = url.hostname, url.port, url.scheme == "smtps"
+        except ValueError:
+            host, port, tls_first = None, None, False
+        if not host or url.scheme not in {"smtp", "smtps"}:
+            raise ValueError("a mail server reads smtp://USER:PASSWORD@HOST:587 or smtps://…")
+        user = unquote(url.username) if url.username else None
+        return cls(host, port or (465 if tls_first else 587), tls_first, user, unquote(url.password or ""))
 
 
 @contextlib.contextmanager
-def session(server: Server, name: str, context: Context) -> Iterator[smtplib.SMTP]:
+def session(server: Server, name: str, context: Context | None = None) -> Iterator[smtplib.SMTP]:
     """A connection that is encrypted (unless on loopback) and logged in. `name` is said in the greeting: a domain of ours.
 
     Raises:
@@ -73,10 +68,12 @@ def session(server: Server, name: str, context: Context) -> Iterator[smtplib.SMT
         connection.close()
 
 
-def _connect(server: Server, name: str, context: Context) -> smtplib.SMTP:
+def _connect(server: Server, name: str, context: Context | None) -> smtplib.SMTP:
     # Without a name smtplib asks the DNS for one of this machine, and that has no time limit.
-    context.check()
-    seconds = min(10.0, context.remaining().total_seconds())
+    seconds = 10.0
+    if context is not None:
+        context.check()
+        seconds = min(seconds, context.remaining().total_seconds())
     try:
         if server.tls_first:
             return smtplib.SMTP_SSL(server.host, server.port, name, timeout=seconds, context=ssl.create_default_context())

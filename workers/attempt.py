@@ -13,6 +13,7 @@ from jobs.errors import Cancelled, Invalid, LeaseLost, Rejected, TaskError, Time
 from jobs.model import Job
 from jobs.outcome import Stopped, Succeeded, Verdict, describe, judge
 from jobs.policy import RetryPolicy
+from jobs.receipts import Book
 from jobs.store import Claim
 from runtime import clock
 from runtime.settings import settings
@@ -20,6 +21,7 @@ from tasks import Context, Task, context
 from workers.coroutines import loop
 from workers.member import Member
 from workers.running import Running
+from workers.writes import write
 
 log = structlog.get_logger()
 
@@ -92,6 +94,8 @@ def _context(job: Job, running: Running, member: Member) -> Context:
         write_progress=running.write_progress,
         is_cancelled=running.cancelled.is_set,
         is_trusted=lambda: member.is_trusted and not running.fenced,
+        book=Book(running.claim, write),
+        at_least_once=job.retry["on_unknown"] == "retry",
     )
 
 
@@ -101,7 +105,14 @@ def _judged(error: BaseException, job: Job) -> Verdict:
     if isinstance(error, LeaseLost):
         error = Transient("this worker lost its lease before the call")
     policy = RetryPolicy.model_validate(job.retry)
-    return judge(error, attempt=job.attempt - job.budget_from, age=clock.now() - job.budget_at, policy=policy, kept=kept)
+    return judge(
+        error,
+        attempt=job.attempt - job.budget_from,
+        age=clock.now() - job.budget_at,
+        policy=policy,
+        kept=kept,
+        waits=job.epoch - job.attempt,
+    )
 
 
 def _storable(result: Any) -> Any:

@@ -186,7 +186,7 @@ async def preview_schedule(
 
 def _stored(given: ScheduleIn, tenant: str) -> Schedule:
     task, now = catalogue.find(given.task), clock.now()
-    task.read(schedules.render(given.payload, given.name, now))
+    task.accept(schedules.render(given.payload, given.name, now))
     return Schedule(
         id=uuid7(),
         tenant=tenant,
@@ -196,7 +196,7 @@ def _stored(given: ScheduleIn, tenant: str) -> Schedule:
         queue=queues.check(given.queue or task.queue),
         priority=PRIORITIES.index(given.priority),
         tags=given.tags,
-        retry=task.retry.with_changes(given.retry).model_dump(mode="json"),
+        retry=task.policy(given.retry).model_dump(mode="json"),
         timeout=given.timeout or task.timeout,
         cron=given.cron,
         every=given.every,
@@ -223,7 +223,7 @@ def _changes(given: ScheduleChange, schedule: Schedule) -> dict[str, Any]:
     if changes.get("every") is not None:
         changes |= {"cron": changes.get("cron"), "anchor_at": clock.now()}
     if "payload" in sent:
-        catalogue.find(schedule.task).read(schedules.render(given.payload, schedule.name, clock.now()))
+        catalogue.find(schedule.task).accept(schedules.render(given.payload, schedule.name, clock.now()))
         changes["payload"] = given.payload
     if given.priority is not None:
         changes["priority"] = PRIORITIES.index(given.priority)

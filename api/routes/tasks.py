@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.auth import Reader
 from api.problems import Refused
@@ -25,10 +25,13 @@ class TaskOut(BaseModel):
     retry: RetryPolicy
     payload_schema: dict[str, Any]
     example: dict[str, Any]
+    available: bool = Field(description="Whether jobs are taken here; if not, `missing` says what mends it.")
+    missing: str | None
 
     @classmethod
     def of(cls, task: Task) -> "TaskOut":
         """A task as the door shows it."""
+        missing = task.missing()
         return cls(
             name=task.name,
             summary=task.summary,
@@ -37,6 +40,8 @@ class TaskOut(BaseModel):
             retry=task.retry,
             payload_schema=task.schema(),
             example=task.example,
+            available=missing is None,
+            missing=missing,
         )
 
 

@@ -1,7 +1,7 @@
 """webhook.deliver: an event to someone's endpoint, signed and retried as the Standard Webhooks specification says."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from jobs.errors import Rejected, TaskError, Transient
+from jobs.errors import RateLimited, Rejected, TaskError, Transient
 from jobs.policy import Listed, RetryPolicy
 from runtime import clock
 from runtime.settings import settings
@@ -59,7 +59,7 @@ def deliver(payload: Delivery, context: Context) -> dict[str, Any]:
     receiver half deployed, and is tried again.
     """
     message_id = payload.id or context.key()
-    occurred = payload.timestamp or _accepted(context)
+    occurred = payload.timestamp or context.accepted_at
     event = {"type": payload.type, "timestamp": occurred.isoformat(), "data": payload.data}
     body = json.dumps(event, separators=(",", ":"))
     headers = {"content-type": "application/json", **_signature(message_id, body)}
@@ -81,8 +81,9 @@ def _judge(error: TaskError, reply: http.Reply) -> TaskError:
         return Rejected(
             f"{error} The endpoint wants no more of them.", status=error.status, code="gone", detail=error.detail
         )
-    if isinstance(error, Transient):
+    if isinstance(error, Transient) and not isinstance(error, RateLimited):
         return error
+    # A receiver's 429, too, spends an attempt: the specification counts attempts.
     return Transient(str(error), after=http.retry_after(reply.headers), status=error.status, detail=error.detail)
 
 
@@ -102,8 +103,3 @@ def _signature(message_id: str, body: str) -> dict[str, str]:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
-
-
-def _accepted(context: Context) -> datetime:
-    """When the job was made, which its id tells (UUIDv7 begins with milliseconds), so that each attempt says the same."""
-    return datetime.fromtimestamp((context.job_id.int >> 80) / 1000, UTC) if context.job_id.version == 7 else clock.now()

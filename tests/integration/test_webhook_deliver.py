@@ -10,7 +10,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from jobs.errors import Ambiguous, Invalid, RateLimited, Rejected, TaskError, Transient
+from jobs.errors import Ambiguous, Invalid, Rejected, TaskError, Transient
 from jobs.outcome import Failed, TryAgain, judge
 from jobs.states import Reason
 from tasks import Context, catalogue, http, load
@@ -102,7 +102,7 @@ def test_without_a_usable_secret_it_says_what_mends_it(
     ("status", "kind"),
     [
         *((status, Transient) for status in (301, 302, 307, 400, 401, 403, 404, 409, 422, 500, 501, 502, 503, 504)),
-        *((410, Rejected), (429, RateLimited)),
+        *((410, Rejected), (429, Transient)),
     ],
 )
 def test_only_2xx_is_success_and_only_410_is_final(

@@ -19,14 +19,16 @@ from jobs.errors import (
     TimedOut,
     Transient,
     Unauthorized,
+    Unconfirmed,
 )
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict, describe, judge, judge_loss
-from jobs.policy import Fixed, RetryPolicy
+from jobs.policy import Exponential, Fixed, RetryPolicy
 from jobs.states import Reason
 
 HALF_MINUTE = timedelta(seconds=30)
 POLICY = RetryPolicy(max_attempts=3, backoff=Fixed(delay=HALF_MINUTE))
 CAREFUL = POLICY.model_copy(update={"on_unknown": "fail"})
+ASKING = POLICY.model_copy(update={"on_unknown": "confirm"})
 HASTY = POLICY.model_copy(update={"deadline": timedelta(minutes=1)})
 AGAIN, FOR_GOOD = "again", "for good"
 
@@ -39,7 +41,6 @@ def judged(
 
 ERRORS = [  # error, verdict with attempts left, reason once they are spent
     (Transient("away"), AGAIN, Reason.EXHAUSTED),
-    (RateLimited("slowly"), AGAIN, Reason.EXHAUSTED),
     (Ambiguous("no answer"), AGAIN, Reason.EXHAUSTED),
     (TimedOut("too long"), AGAIN, Reason.TIMEOUT),
     (TaskError("of no kind"), AGAIN, Reason.EXHAUSTED),
@@ -94,16 +95,53 @@ def test_no_attempt_starts_past_the_total_deadline(
     ("asked", "waited"),
     [(0, 0), (-5, 0), (7, 7), (3600, 3600), (3601, 3600), (86_400, 3600)],
 )
-@pytest.mark.parametrize("kind", [Transient, RateLimited])
-def test_a_retry_after_is_honoured_up_to_its_cap(kind: type[Transient], asked: float, waited: float) -> None:
-    verdict = judged(kind("wait", after=timedelta(seconds=asked)))
+def test_a_retry_after_is_honoured_up_to_its_cap(asked: float, waited: float) -> None:
+    verdict = judged(Transient("wait", after=timedelta(seconds=asked)))
     assert isinstance(verdict, TryAgain)
     assert verdict.delay == timedelta(seconds=waited)
+    limited = judged(RateLimited("wait", after=timedelta(seconds=asked)))
+    assert isinstance(limited, Snoozed)
+    assert limited.delay == timedelta(seconds=max(1, waited))
+
+
+@pytest.mark.parametrize("attempt", [1, 3, 99])
+@pytest.mark.parametrize("policy", [POLICY, CAREFUL, ASKING])
+def test_a_rate_limit_spends_no_attempt(attempt: int, policy: RetryPolicy) -> None:
+    error = RateLimited("slowly", status=429)
+    assert judged(error, attempt=attempt, policy=policy) == Snoozed(HALF_MINUTE, "slowly", describe(error))
+
+
+def test_a_rate_limit_waits_longer_each_time_if_nobody_says_how_long() -> None:
+    growing = RetryPolicy(backoff=Exponential(jitter="none"))
+    waits = [judge(RateLimited(), attempt=1, age=timedelta(0), policy=growing, waits=n) for n in range(5)]
+    assert [wait.delay.total_seconds() for wait in waits if isinstance(wait, Snoozed)] == [1, 2, 4, 8, 16]
+
+
+def test_a_rate_limit_ends_with_the_deadline_or_after_a_week() -> None:
+    assert isinstance(judged(RateLimited(after=timedelta(seconds=61)), policy=HASTY), Failed)
+    assert isinstance(judged(RateLimited(after=timedelta(seconds=60)), policy=HASTY), Snoozed)
+    week = timedelta(days=7)
+    assert isinstance(judged(RateLimited(), age=week - HALF_MINUTE), Snoozed)
+    late = judged(RateLimited("slowly"), age=week)
+    assert isinstance(late, Failed)
+    assert late.reason is Reason.EXHAUSTED
+    assert late.error["message"] == "slowly (and longer than its deadline it cannot wait)"
 
 
 def test_a_retry_after_past_the_deadline_fails_at_once() -> None:
-    assert isinstance(judged(RateLimited(after=timedelta(seconds=61)), policy=HASTY), Failed)
-    assert isinstance(judged(RateLimited(after=timedelta(seconds=60)), policy=HASTY), TryAgain)
+    assert isinstance(judged(Transient(after=timedelta(seconds=61)), policy=HASTY), Failed)
+    assert isinstance(judged(Transient(after=timedelta(seconds=60)), policy=HASTY), TryAgain)
+
+
+@pytest.mark.parametrize("error", [Ambiguous("no answer"), TimedOut("too long"), Unconfirmed("nobody knows")])
+def test_a_policy_that_asks_tries_again_until_nobody_can_be_asked(error: Ambiguous) -> None:
+    unknown = Failed(Reason.UNKNOWN_OUTCOME, describe(error))
+    assert judged(error, policy=ASKING) == (
+        unknown if isinstance(error, Unconfirmed) else TryAgain(HALF_MINUTE, describe(error))
+    )
+    assert judged(error, policy=ASKING, attempt=3) == unknown
+    assert judged(error, policy=CAREFUL) == unknown
+    assert judged(error, policy=POLICY) == TryAgain(HALF_MINUTE, describe(error))
 
 
 @pytest.mark.parametrize("attempt", [1, 3, 99])
@@ -127,6 +165,7 @@ def test_what_is_no_failure_spends_nothing(attempt: int, policy: RetryPolicy) ->
         (3, POLICY, Reason.POISON),
         (4, POLICY, Reason.POISON),
         (1, CAREFUL, Reason.UNKNOWN_OUTCOME),
+        (1, ASKING, TryAgain),
         (3, CAREFUL, Reason.POISON),
     ],
 )

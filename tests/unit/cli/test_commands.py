@@ -248,7 +248,7 @@ def test_queues(api: Pretended, treadle: Treadle) -> None:
 
 
 def test_tasks(api: Pretended, treadle: Treadle) -> None:
-    task = {"name": "http.request", "summary": "Call.", "queue": "default", "timeout": "1m", "retry": {},
+    task = {"name": "http.request", "summary": "Call.", "queue": "default", "timeout": "1m", "retry": {}, "missing": None,
             "payload_schema": {"type": "object"}, "example": {"url": "https://example.com"}}  # fmt: skip
     api.on("GET", "/v1/tasks", {"tasks": [task]})
     api.on("GET", "/v1/tasks/http.request", task)

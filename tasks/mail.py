@@ -1,21 +1,18 @@
-"""email.send: a message over SMTP."""
+"""An e-mail, as every provider of mail takes it."""
 
 import re
-from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from jobs.policy import RetryPolicy
 from runtime import clock
-from tasks import smtp
 from tasks.context import Context
 from tasks.fields import HeaderName, HeaderValue, Subject
-from tasks.registry import task
+from tasks.provider import Payload
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -31,8 +28,8 @@ _OURS = re.compile(
 _POLICY = SMTP.clone(max_line_length=990, cte_type="7bit")
 
 
-def _mailbox(text: str) -> Address:
-    """Raises ValueError if it is no mailbox."""
+def mailbox(text: str) -> Address:
+    """The parts of a mailbox. Raises ValueError if it is none."""
     match = _MAILBOX.fullmatch(text)
     if match is None or len(match["local"]) > 64 or len(match["local"]) + len(match["domain"]) > 253:
         raise ValueError('a mailbox reads "ada@example.com" or "Ada Lovelace <ada@example.com>", in ASCII behind the name')
@@ -40,7 +37,7 @@ def _mailbox(text: str) -> Address:
 
 
 def _check_mailbox(text: str) -> str:
-    _mailbox(text)
+    mailbox(text)
     return text
 
 
@@ -49,20 +46,18 @@ Mailbox = Annotated[
 ]
 
 
-class Email(BaseModel):
+class Email(Payload):
     """The message: text, html, or both as alternatives."""
-
-    model_config = ConfigDict(extra="forbid")
 
     sender: Annotated[Mailbox, Field(alias="from")]
     to: Annotated[list[Mailbox], Field(min_length=1, max_length=50)]
-    cc: Annotated[list[Mailbox], Field(max_length=50)] = []
-    bcc: Annotated[list[Mailbox], Field(max_length=50)] = []
+    cc: list[Mailbox] = Field([], max_length=50)
+    bcc: list[Mailbox] = Field([], max_length=50)
     reply_to: Mailbox | None = None
     subject: Subject
     text: Annotated[str | None, Field(max_length=1_048_576)] = None
     html: Annotated[str | None, Field(max_length=1_048_576)] = None
-    headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=20)] = {}
+    headers: dict[HeaderName, HeaderValue] = Field({}, max_length=20)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -81,44 +76,24 @@ class Email(BaseModel):
 
     def recipients(self) -> list[str]:
         """Each address once."""
-        return list(dict.fromkeys(_mailbox(text).addr_spec for text in (*self.to, *self.cc, *self.bcc)))
+        return list(dict.fromkeys(mailbox(text).addr_spec for text in (*self.to, *self.cc, *self.bcc)))
 
 
-@task(
-    "email.send",
-    timeout=timedelta(minutes=2),
-    retry=RetryPolicy(on_unknown="fail"),
-    example={
-        "from": "Treadle <noreply@example.com>",
-        "to": ["Ada Lovelace <ada@example.com>"],
-        "subject": "Your report is ready",
-        "text": "Dear Ada, it is at https://example.com/reports/1.",
-    },
-)
-def send(payload: Email, context: Context) -> dict[str, Any]:
-    """Send an e-mail over SMTP; a recipient who is refused while others are not is told in the result.
-
-    SMTP cannot recognise a message it has seen. So an attempt whose end is not known is not repeated: the job fails with
-    `unknown_outcome`, unless its own policy says `"on_unknown": "retry"`. The Message-ID is the same on every attempt.
-    """
-    server = smtp.server()
-    message = _compose(payload, context)
-    sender = _mailbox(payload.sender)
-    with smtp.session(server, sender.domain, context) as connection:
-        accepted, refused = smtp.announce(connection, sender.addr_spec, payload.recipients(), context)
-        smtp.hand_over(connection, message.as_bytes(), context)
-    return {"message_id": message["Message-ID"], "accepted": accepted, "refused": refused}
+def message_id(context: Context) -> str:
+    """The Message-ID of a job's message."""
+    return f"<{context.key()}@treadle>"
 
 
-def _compose(payload: Email, context: Context) -> EmailMessage:
+def compose(payload: Email, context: Context) -> EmailMessage:
+    """The message as it goes over the wire. Its Message-ID is the same on every attempt."""
     message = EmailMessage(policy=_POLICY)
-    message["From"] = _mailbox(payload.sender)
+    message["From"] = mailbox(payload.sender)
     for name, mailboxes in (("To", payload.to), ("Cc", payload.cc), ("Reply-To", filter(None, [payload.reply_to]))):
-        if addresses := [_mailbox(text) for text in mailboxes]:
+        if addresses := [mailbox(text) for text in mailboxes]:
             message[name] = addresses
     message["Subject"] = payload.subject
     message["Date"] = format_datetime(clock.now())
-    message["Message-ID"] = f"<{context.key()}@treadle>"
+    message["Message-ID"] = message_id(context)
     message["X-Treadle-Job"] = str(context.job_id)
     for name, value in payload.headers.items():
         message[name] = value
@@ -129,3 +104,11 @@ def _compose(payload: Email, context: Context) -> EmailMessage:
     elif payload.html is not None:
         message.set_content(payload.html, subtype="html")
     return message
+
+
+EXAMPLE: dict[str, Any] = {
+    "from": "Treadle <noreply@example.com>",
+    "to": ["Ada Lovelace <ada@example.com>"],
+    "subject": "Your report is ready",
+    "text": "Dear Ada, it is at https://example.com/reports/1.",
+}
