@@ -1,11 +1,12 @@
 """Everything the scheduler does, and how often: the whole timetable of the house on one page."""
 
-from scheduler import dispatch, gauges, prune, recurring, rescue
+from scheduler import dispatch, gauges, prune, publish, recurring, rescue
 from scheduler.rounds import Chore
 
 CHORES = (
     Chore("feed", 0.25, dispatch.feed),  # what is due goes to its queue
     Chore("tick", 0.5, recurring.tick),  # schedules whose time has come
+    Chore("publish", 0.5, publish.publish),  # events of our own
     Chore("find_lost", 2.0, dispatch.find_lost),  # hints that the broker has lost
     Chore("rescue", 2.0, rescue.Rescue().look),  # jobs of dead workers
     Chore("expire", 2.0, prune.expire),

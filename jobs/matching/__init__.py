@@ -1,1 +1,1 @@
-"""Which events set off what: patterns of types, filters over content, templates for payloads, and the index over all rules."""
+"""Which events set off what: patterns of types, filters over content, templates for payloads, the index over all rules."""

@@ -12,8 +12,11 @@ from jobs.errors import Invalid
 
 Item = TypeVar("Item")
 
-TYPE = re.compile(r"[A-Za-z0-9_:/-]+(\.[A-Za-z0-9_:/-]+)*")
-_PATTERN = re.compile(r"(?:[A-Za-z0-9_:/-]+|\*)(?:\.(?:[A-Za-z0-9_:/-]+|\*))*(?:\.\*\*)?|\*\*")
+TYPE = r"^[^\s\x00-\x1f\x7f]+$"
+"""What a type looks like."""
+
+_WORD = r"(?:[^\s\x00-\x1f\x7f.*]+|\*)"
+_PATTERN = re.compile(rf"{_WORD}(?:\.{_WORD})*(?:\.\*\*)?|\*\*")
 LONGEST = 255
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from jobs import webhooks
 from jobs.matching import filters, patterns
 from jobs.matching.filters import Document, Filter
 from jobs.model import Endpoint, Rulebook, Subscription
@@ -40,6 +41,11 @@ class Rule:
     def name(self) -> str:
         """What people know it by."""
         return str(self.of.id) if isinstance(self.of, Endpoint) else self.of.name
+
+    @property
+    def task(self) -> str:
+        """What is done."""
+        return webhooks.TASK if isinstance(self.of, Endpoint) else self.of.task
 
 
 class _Shelf:

@@ -1,0 +1,73 @@
+"""Events of our own: written by the transaction that makes them true, and published by the scheduler.
+
+So none is lost between the two, and where nobody listens nothing is written: one read of one row a transaction tells.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from jobs import webhooks
+from jobs.matching import rulebook
+from jobs.model import DEFAULT_TENANT, Job, Notice
+from runtime import clock
+
+_KEPT_OF_ERROR = ("class", "message", "status", "code")
+
+
+def tell(session: Session, kind: str, data: Any, subject: str | None = None, tenant: str = DEFAULT_TENANT) -> None:
+    """Say that something happened, such as `circuit.opened`, if anybody listens."""
+    if rulebook.current(session, tenant).hears(kind, ours=True):
+        _write(session, kind, data, subject, tenant, heard=True)
+
+
+def tell_ends(session: Session, jobs: Iterable[Job]) -> None:
+    """Say that jobs have become final, to those who listen and to the URLs that the jobs themselves name.
+
+    Deliveries are left out: else each would cause the next.
+    """
+    for job in jobs:
+        if job.task != webhooks.TASK:
+            kind = f"job.{job.state}"
+            heard = rulebook.current(session, job.tenant).hears(kind, ours=True)
+            if heard or job.callback:
+                _write(session, kind, _about(job), str(job.id), job.tenant, heard=heard, of=job)
+
+
+def _write(
+    session: Session, kind: str, data: Any, subject: str | None, tenant: str, *, heard: bool, of: Job | None = None
+) -> None:
+    session.add(
+        Notice(
+            id=uuid7(),
+            tenant=tenant,
+            type=kind,
+            subject=subject,
+            at=clock.now(),
+            data=data,
+            callback=of.callback if of else None,
+            heard=heard,
+            event_id=of.event_id if of else None,
+        )
+    )
+
+
+def _about(job: Job) -> dict[str, Any]:
+    """What listeners are told: all but the payload."""
+    return {
+        "job_id": str(job.id),
+        "task": job.task,
+        "queue": job.queue,
+        "state": job.state,
+        "reason": job.reason,
+        "attempt": job.attempt,
+        "result": job.result,
+        "error": {name: job.error[name] for name in _KEPT_OF_ERROR if name in job.error} if job.error else None,
+        "tags": job.tags,
+        "metadata": job.meta,
+        "created_at": job.created_at.isoformat(),
+        "started_at": job.started_at.isoformat() if job.started_at else None,
+        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
+    }
