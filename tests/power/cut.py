@@ -1,0 +1,51 @@
+"""The recorder, built with the machine's own compiler."""
+
+import copy
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.power.disk import Disk
+
+SOURCE = Path(__file__).with_name("recorder.c")
+
+
+class NoCompiler(Exception):
+    """There is no C compiler here."""
+
+
+def build(folder: Path) -> Path:
+    """Compile the recorder; its library.
+
+    Raises:
+        NoCompiler: there is none.
+    """
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise NoCompiler("no cc, gcc or clang on the PATH")
+    library = folder / "recorder.so"
+    command = [compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    return library
+
+
+class Recording:
+    """All that processes with `environment` do to the files below a folder, from how these are now, at rest."""
+
+    def __init__(self, library: Path, folder: Path, record: Path) -> None:
+        self.record = record
+        record.touch()
+        record.chmod(0o666)  # PostgreSQL may run as another user
+        folder = folder.resolve()
+        self.environment = {"LD_PRELOAD": str(library), "POWER_FOLDER": str(folder), "POWER_RECORD": str(record)}
+        self._at_rest = Disk(folder, record)
+
+    def again(self) -> Disk:
+        """The disk as it was at the beginning, to go through the record once more."""
+        return copy.deepcopy(self._at_rest)
+
+    @property
+    def place(self) -> int:
+        """How far it has come."""
+        return os.stat(self.record).st_size
