@@ -100,6 +100,10 @@ class Lanes:
         """The jobs whose hints wait in a queue; None where the broker only counts. Raises when it does not answer."""
         return self._ask(lambda connection: family().present(connection, queue))
 
+    def empty(self, queue: str) -> None:
+        """Throw away what waits in a queue, whatever it is. Raises when the broker does not answer."""
+        self._ask(lambda connection: family().empty(connection, queue))
+
     def _ask(self, question: Callable[[Connection], Answer]) -> Answer:
         try:
             if self._connection is None:

@@ -41,6 +41,9 @@ class Family(Protocol):
     def present(self, connection: Connection, queue: str) -> set[UUID] | None:
         """The jobs whose hints wait in a queue; None where the broker only counts them."""
 
+    def empty(self, connection: Connection, queue: str) -> None:
+        """Throw away what waits in a queue."""
+
 
 class Redis:
     """Redis, Valkey and their kin: a list for each priority of a queue."""
@@ -75,6 +78,9 @@ class Redis:
     def present(self, connection: Connection, queue: str) -> set[UUID]:
         client = self._client(connection)
         return set(_jobs(raw for key in self.keys(queue) for raw in client.lrange(key, 0, -1)))
+
+    def empty(self, connection: Connection, queue: str) -> None:
+        self._client(connection).delete(*self.keys(queue))  # of whatever type someone made them
 
     @staticmethod
     def _client(connection: Connection) -> Any:
@@ -126,6 +132,10 @@ class RabbitMQ:
 
     def present(self, connection: Connection, queue: str) -> None:
         """It shows none: reading is taking."""
+
+    def empty(self, connection: Connection, queue: str) -> None:
+        with connection.channel() as channel:
+            channel.queue_purge(queue)
 
 
 _REDIS, _SENTINEL, _RABBITMQ = Redis(), Sentinel(), RabbitMQ()

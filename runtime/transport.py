@@ -21,7 +21,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombus
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from runtime import metrics
 from runtime.settings import settings
@@ -101,12 +101,13 @@ class Channel(kombus.Channel):
         with self._unharmed("broadcast"):
             return super()._receive_one(client)
 
+    @staticmethod
     @contextmanager
-    def _unharmed(self, queue: str) -> Iterator[None]:
+    def _unharmed(queue: str) -> Iterator[None]:
         """Whatever is wrong with a message that is nobody's job, the worker goes on."""
         try:
             yield
-        except (*self.connection.connection_errors, *self.connection.channel_errors):
+        except (RedisError, OSError):  # not kombu's list of connection errors: it has KeyError
             raise
         except Exception as error:  # noqa: BLE001 - Celery's handlers raise whatever they stumble upon
             _drop(queue, "unhandled", error=type(error).__name__)

@@ -65,7 +65,7 @@ KINDS: dict[str, bytes] = {
     "no properties": without("properties"),
     "no delivery tag": without("properties", "delivery_tag"),
     "no body": without("body"),
-    "headers are a list": message(**{"headers": None}).replace(b'"headers": {', b'"headers": [], "other": {'),
+    "headers are a list": message().replace(b'"headers": {', b'"headers": [], "other": {'),
     "headers are a string": message().replace(b'"headers": {', b'"headers": "id", "other": {'),
     "a wrong delivery tag": message(properties={"delivery_tag": {"a": []}}),
     "wrong delivery information": message(properties={"delivery_info": "here"}),

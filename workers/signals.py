@@ -6,14 +6,19 @@ import signal
 import threading
 from typing import Any
 
+import structlog
 from celery import signals
+from celery.platforms import EX_FAILURE
 
 from runtime import database, exposition, logs
+from runtime.broker import Lanes
 from runtime.settings import settings
 from workers.drain import Drain
 from workers.member import Member, enlist
 from workers.stuck import Watchdog
 from workers.timekeeper import keep_time
+
+log = structlog.get_logger()
 
 _AFTER_GRACE = 5.0  # seconds more for the main process of a prefork pool, whose children hand back first
 
@@ -52,6 +57,19 @@ def _ready(sender: Any, **_: Any) -> None:
         watchdog = Watchdog(queues, slots, lambda: os.kill(os.getpid(), signal.SIGTERM))
     signals.task_received.connect(watchdog.note, weak=False)
     watchdog.start()
+
+
+@signals.worker_shutdown.connect
+def _last_deed(sender: Any, **_: Any) -> None:
+    """A worker that Celery gives up empties its queues: what killed it may be in there, and the ledger has the jobs."""
+    if sender.exitcode == EX_FAILURE:
+        lanes = Lanes()
+        try:
+            for queue in sender.app.amqp.queues.consume_from:
+                lanes.empty(queue)
+            log.error("the worker fails; its queues are emptied, and the scheduler will offer their jobs again")
+        except Exception as error:  # noqa: BLE001 - whatever the client raises: the broker is away, and may be why we fail
+            log.warning("the worker fails, and its queues could not be emptied", error=repr(error)[:300])
 
 
 def _drain_children(**_: Any) -> None:
