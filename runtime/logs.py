@@ -6,7 +6,21 @@ from typing import Any
 
 import structlog
 
+from runtime.redaction import scrub
 from runtime.settings import settings
+
+_CLIENTS = (
+    "httpx2",
+    "httpcore2",
+    "httpx",
+    "httpcore",
+    "stripe",
+    "urllib3",
+    "botocore",
+    "azure",
+    "google",
+    "elastic_transport",
+)
 
 bound = structlog.contextvars.bound_contextvars
 """Bind ids for the lines of a block: `with bound(job_id=…):`."""
@@ -31,11 +45,12 @@ def configure(process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer, _without_secrets],
         )
     )
     logging.basicConfig(handlers=[handler], level=settings().log_level, force=True)
-    for noisy in ("httpx2", "httpcore2", "alembic", "celery.app.trace", "celery.worker.strategy"):
+    for noisy in (*_CLIENTS, "alembic", "celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)  # each job has lines of our own
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -43,6 +58,10 @@ def configure(process: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(settings().log_level),
         cache_logger_on_first_use=True,
     )
+
+
+def _without_secrets(_: object, __: str, line: str) -> str:
+    return scrub(line)
 
 
 def _name_process(process: str) -> Any:

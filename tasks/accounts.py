@@ -1,6 +1,7 @@
 """Accounts: credentials of a third party under a name. A job's payload holds the name, never a value."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 
 from runtime import accounts as given
 from runtime import redaction
+from runtime.duration import Duration
 from runtime.settings import settings
 from tasks.egress import check_url
 from tasks.rate import Rate
@@ -50,7 +52,8 @@ class Account(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: AccountName
-    rate: Annotated[Rate | None, Field(description="calls in how much time, by all workers together")] = None
+    rate: Rate | None = Field(None, description="calls in how much time, by all workers together")
+    timeout: Duration = Field(timedelta(seconds=20), gt=timedelta(0), description="the longest that a call may take")
 
     def secrets(self) -> Iterator[str]:
         """The values that no row, log or exception may hold."""

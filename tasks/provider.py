@@ -27,8 +27,8 @@ from tasks.registry import Task, catalogue
 A = TypeVar("A", bound=Account)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-CONNECT, READ = 3.0, 20.0
-"""Seconds that an SDK's client may take to connect, and then to be answered."""
+CONNECT = 3.0
+"""Seconds that an SDK's client may take to connect; for the answer it has the account's `timeout`."""
 
 ASKS = RetryPolicy(on_unknown="confirm")
 """What providers' tasks do unless they say otherwise: what may have been done is found out, never guessed."""

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from typing import Any
 
 from pydantic import SecretStr
@@ -12,8 +11,6 @@ from tasks import http
 from tasks.accounts import Account, BaseUrl
 from tasks.answers import Answered
 from tasks.reply import Reply
-
-TIMEOUT = timedelta(seconds=20)
 
 
 class RestAccount(Account):
@@ -35,7 +32,7 @@ class RestAccount(Account):
             TaskError: as `http.send`.
         """
         said = {**self.headers(), **(headers or {})}
-        reply = http.send(method, self.base_url + path, headers=said, guarded=False, **{"timeout": TIMEOUT, **body})
+        reply = http.send(method, self.base_url + path, headers=said, guarded=False, **{"timeout": self.timeout, **body})
         if not (200 <= reply.status < 300 or reply.status in fine):
             raise Answered(reply)
         return reply

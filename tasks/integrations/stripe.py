@@ -10,7 +10,7 @@ from tasks.accounts import Account, BaseUrl
 from tasks.answers import Answer
 from tasks.clients import Clients
 from tasks.context import Context
-from tasks.provider import CONNECT, READ, Payload, Provider
+from tasks.provider import CONNECT, Payload, Provider
 from tasks.rate import Rate, rate
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _connect(account: Stripe) -> "StripeClient":
         account.api_key.get_secret_value(),
         base_addresses={"api": account.base_url},
         max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=(CONNECT, READ)),
+        http_client=stripe.RequestsClient(timeout=(CONNECT, account.timeout.total_seconds())),
     )
 
 
@@ -47,8 +47,9 @@ def _answer(error: Exception) -> Answer | None:
 
     if not isinstance(error, stripe.StripeError) or error.http_status is None:
         return None
-    more = {"request_id": error.request_id, "decline_code": getattr(error.error, "decline_code", None)}
-    return Answer(error.http_status, error.user_message or "", error.code, error.headers or {}, detail=more)
+    code, declined = (getattr(error.error, name, None) for name in ("code", "decline_code"))
+    more = {"request_id": error.request_id, "decline_code": declined}
+    return Answer(error.http_status, error.user_message or "", code, error.headers or {}, detail=more)
 
 
 def _look(account: Stripe) -> None:
