@@ -27,7 +27,7 @@ def record(request: pytest.FixtureRequest) -> Record:
     `number` is the fault's place in the list of twenty (docs/reliability.md); several rows may share one.
     """
     called = getattr(request.node, "callspec", None)
-    on = str(called.params.get("ledger_url", "")) if called else ""
+    on = str(called.params.get("ledger_url", called.params.get("ledger", ""))) if called else ""
 
     def put(number: int, fault: str, celery: str, ours: str, seconds: float | None) -> None:
         request.node.user_properties.append((_ROW, dataclasses.astuple(table.Row(number, fault, on, celery, ours, seconds))))

@@ -14,9 +14,10 @@ import pytest
 
 from jobs.states import State
 from tests.chaos.conftest import Record
+from tests.compiler import NoCompiler, build
 from tests.laboratory import Lab
-from tests.power.cut import NoCompiler, Recording, build
 from tests.power.ledgers import OnPostgres, OnSqlite, cut_power
+from tests.power.recording import SOURCE, Recording
 from tests.servers import Valkey, wait_until
 
 Ledger = OnSqlite | OnPostgres
@@ -26,7 +27,7 @@ Ledger = OnSqlite | OnPostgres
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recorder."""
     try:
-        return build(tmp_path_factory.mktemp("recorder"))
+        return build(SOURCE, tmp_path_factory.mktemp("recorder"))
     except NoCompiler as why:
         pytest.skip(f"power cuts are not tested here: {why}")
 

@@ -14,8 +14,8 @@ import psutil
 import psycopg
 
 from tests.laboratory import Lab
-from tests.power.cut import Recording
 from tests.power.disk import Disk, Entry
+from tests.power.recording import Recording
 from tests.servers import Postgres, Server
 
 

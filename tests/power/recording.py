@@ -1,33 +1,11 @@
-"""The recorder, built with the machine's own compiler."""
+"""What processes do to a folder, recorded."""
 
 import copy
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 from tests.power.disk import Disk
 
 SOURCE = Path(__file__).with_name("recorder.c")
-
-
-class NoCompiler(Exception):
-    """There is no C compiler here."""
-
-
-def build(folder: Path) -> Path:
-    """Compile the recorder; its library.
-
-    Raises:
-        NoCompiler: there is none.
-    """
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        raise NoCompiler("no cc, gcc or clang on the PATH")
-    library = folder / "recorder.so"
-    command = [compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    return library
 
 
 class Recording:
@@ -48,4 +26,4 @@ class Recording:
     @property
     def place(self) -> int:
         """How far it has come."""
-        return os.stat(self.record).st_size
+        return self.record.stat().st_size
