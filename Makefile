@@ -68,7 +68,7 @@ docs: $(VENV)/.ready-dev ## Write the pages that are made from the code
 lock: $(VENV)/.uv ## Pin all dependencies anew
 	printf 'uv\nsetuptools>=80\n' | $(pin) - --no-annotate --output-file requirements-setup.txt
 	$(pin) pyproject.toml --output-file requirements.txt
-	$(pin) pyproject.toml --group dev --output-file requirements-dev.txt
+	$(pin) pyproject.toml --all-extras --group dev --output-file requirements-dev.txt
 
 clean: ## Remove what was made here: .venv, caches, coverage; not the jobs in .treadle
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info

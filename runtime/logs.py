@@ -60,8 +60,8 @@ def configure(process: str) -> None:
     )
 
 
-def _without_secrets(_: object, __: str, line: str) -> str:
-    return scrub(line)
+def _without_secrets(_: object, __: str, line: Any) -> str:
+    return scrub(str(line))
 
 
 def _name_process(process: str) -> Any:
