@@ -63,7 +63,7 @@ class Monkey:
         self.last = time.monotonic()  # when it last killed
 
     def torment(self, work: Callable[[], Answer], kills: int = 0) -> Answer:
-        """Kill while `work` is done, and go on until there were so many `kills`.
+        """Kill while `work` is done; if `kills` are given, exactly so often, however long it takes.
 
         The work is done in a thread: the parts die with the thread that started them, so that is this one.
         """
@@ -76,7 +76,8 @@ class Monkey:
                 except TimeoutError:
                     if doing.done():
                         raise
-                self.kill_one()
+                if not kills or self.kills.total() < kills:
+                    self.kill_one()
         while self.kills.total() < kills:
             threading.Event().wait(self._every)
             self.kill_one()

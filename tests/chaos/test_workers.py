@@ -2,14 +2,20 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from celery import Celery
 
 from jobs.states import State
+from tests.chaos.conftest import Record
+from tests.chaos.forms import forms
 from tests.laboratory import Lab
 from tests.servers import wait_until
 
@@ -29,7 +35,7 @@ def ledger_url(tmp_path: Path) -> str:
 
 def test_a_stopping_worker_lets_jobs_end_and_hands_back_the_rest_with_no_attempt_spent(lab: Lab) -> None:
     short = lab.submit(payload=SLOW)
-    long = lab.submit(payload={"do": "yield", "seconds": 10})
+    long = lab.submit(payload={"do": "yield", "seconds": 6})
     for job_id in (short, long):
         lab.wait_for(job_id, State.RUNNING)
     worker = lab.workers[0]
@@ -56,17 +62,85 @@ def test_a_killed_worker_s_jobs_are_taken_back_within_thirty_seconds_by_the_ship
     assert (job["state"], [attempt["outcome"] for attempt in job["attempts"]]) == ("succeeded", ["lost", "succeeded"])
 
 
-def test_a_frozen_worker_that_comes_back_late_is_refused(lab: Lab) -> None:
-    job_id = lab.submit(payload={"do": "sleep", "seconds": 3})
-    lab.wait_for(job_id, State.RUNNING)
-    zombie = lab.workers[0]
+@forms("jobs", short=(10,), long=(40,))
+def test_a_zombie_s_writes_are_refused(laboratory: Callable[..., Lab], record: Record, jobs: int) -> None:
+    """Its calls were made; it froze before they were answered, and wakes when others have made them again."""
+    lab = laboratory()
+    lab.api.start()
+    lab.add_scheduler()
+    zombie = lab.add_worker("threads", jobs)
+    accepted = lab.submit_calls(jobs, "/effect?ms=3000")
+    wait_until(lambda: lab.states()[State.RUNNING] == jobs, 20, "the worker to hold every job")
     zombie.freeze()
-    lab.add_worker()
-    wait_until(lambda: len(lab.job(job_id)["attempts"]) == 2, 20, "another worker to take the job")
+    lab.add_worker("threads", jobs)
+    wait_until(lambda: lab.starts() == 2 * jobs, 30, "another worker to take every job")
     zombie.thaw()
-    job = lab.wait_for(job_id)
-    assert (job["state"], [attempt["outcome"] for attempt in job["attempts"]]) == ("succeeded", ["lost", "succeeded"])
-    wait_until(lambda: not zombie.runs, 15, "the zombie to leave for its supervisor")
+    thawed = time.monotonic()
+    wait_until(lambda: not zombie.runs, 20, "the zombie to leave for its supervisor")
+    left = time.monotonic() - thawed
+    assert lab.wait_settled(30) == {State.SUCCEEDED: jobs}
+    assert lab.third_party.effects == set(accepted)
+    for job_id in accepted:
+        assert [attempt["outcome"] for attempt in lab.job(job_id)["attempts"]] == ["lost", "succeeded"]
+    ours = f"0 of {jobs} doubled; the zombie leaves after {left:.1f} s"
+    record(9, "worker frozen past its lease, then resumed", "16 of 40 doubled", ours, time.monotonic() - thawed)
+
+
+@pytest.mark.timeout(400)
+@forms("jobs, seconds", short=(10, 6), long=(100, 15))
+def test_what_lasts_longer_than_every_timeout_is_begun_once(
+    laboratory: Callable[..., Lab], record: Record, jobs: int, seconds: int
+) -> None:
+    """Jobs and delays longer than the lease (2 and 3 of them) and than the broker's visibility timeout."""
+    lab = laboratory(visibility_timeout="2s", lease="3s" if seconds < 10 else "5s")
+    lab.api.start()
+    lab.add_scheduler()
+    lab.add_worker("threads", jobs)
+    long = lab.submit_calls(jobs, f"/effect?ms={seconds * 1000}")
+    delayed = [lab.submit(delay=f"{seconds}s") for _ in range(jobs)]
+    assert lab.wait_settled(seconds + 30) == {State.SUCCEEDED: 2 * jobs}
+    assert lab.starts() == 2 * jobs
+    assert {key: len(spans) for key, spans in lab.third_party.calls.items()} == dict.fromkeys(long, 1)
+    late = [_late(lab.job(job_id)) for job_id in delayed]
+    assert min(late) >= 0
+    ours = f"{2 * jobs} starts for {2 * jobs} jobs; none early, the latest by {max(late):.1f} s"
+    record(11, f"jobs and delays of {seconds} s, visibility timeout 2 s", "400 runs for 100 jobs", ours, None)
+
+
+def _late(job: dict[str, Any]) -> float:
+    return (datetime.fromisoformat(job["started_at"]) - datetime.fromisoformat(job["run_at"])).total_seconds()
+
+
+@pytest.mark.timeout(600)
+@forms("jobs, restarts", short=(200, 1), long=(2000, 20))
+def test_a_rolling_restart_under_load_costs_no_job_and_no_call(
+    laboratory: Callable[..., Lab], record: Record, jobs: int, restarts: int
+) -> None:
+    lab = laboratory().start()
+    lab.add_worker()
+    lab.add_worker("prefork", 2)
+    took: list[float] = []
+
+    def roll() -> None:
+        for _ in range(restarts):
+            for part in [*lab.workers, *lab.schedulers, lab.api]:
+                began = time.monotonic()
+                part.stop()
+                took.append(time.monotonic() - began)
+                part.start()
+
+    with ThreadPoolExecutor(1) as pool:
+        submitting = pool.submit(lab.submit_calls, jobs, "/effect?ms=100", 4)
+        lab.wait_progress()
+        roll()
+        accepted = submitting.result()
+    rolled = time.monotonic()
+    assert lab.wait_settled(90) == {State.SUCCEEDED: jobs}
+    assert lab.third_party.effects == set(accepted)
+    assert lab.third_party.count() == jobs, "a call was made twice"
+    assert max(took) < 4 + 5, "the drain_grace of the laboratory, and what a process needs to end"
+    ours = f"0 of {jobs} lost, 0 extra calls in {len(took)} restarts; a stop takes {max(took):.1f} s at most"
+    record(12, "SIGTERM under load, part after part", "4 of 12 lost, 8 stuck", ours, time.monotonic() - rolled)
 
 
 @pytest.mark.parametrize("deed", ["exit", "segfault"])
