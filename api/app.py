@@ -12,7 +12,7 @@ from api.auth import Keys, documented
 from api.ledger import Ledger
 from api.middleware import Doorman
 from api.prefer import Finishes
-from api.routes import bulk, events, health, jobs, queues, schedules, subscriptions
+from api.routes import bulk, endpoints, events, health, jobs, queues, schedules, subscriptions
 from api.routes import tasks as task_routes
 from runtime import database, logs
 from runtime.publisher import publisher
@@ -55,7 +55,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,  # a redirect would lead to http:// behind a proxy, and few clients follow it with a POST
     )
     problems.install(app)
-    for module in (bulk, jobs, task_routes, queues, schedules, events, subscriptions):
+    for module in (bulk, jobs, task_routes, queues, schedules, events, subscriptions, endpoints):
         app.include_router(module.router, dependencies=[documented])
     app.include_router(health.router)
     app.add_middleware(Doorman)

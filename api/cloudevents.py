@@ -4,6 +4,7 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protoc
 """
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -12,7 +13,6 @@ from urllib.parse import unquote
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    Base64Bytes,
     BaseModel,
     ConfigDict,
     Field,
@@ -29,6 +29,7 @@ from jobs.arrival import OURS, Arrival
 from jobs.errors import Invalid
 from jobs.matching.patterns import TYPE
 from jobs.model import Event
+from runtime.settings import settings
 
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 MOST = 1000  # events in one request
@@ -41,6 +42,11 @@ def _storable(time: datetime) -> datetime:
     if not 1000 <= time.year < 9000:  # else it might have no UTC
         raise ValueError("a time lies between the years 1000 and 9000")
     return time.astimezone(UTC)
+
+
+def _base64(text: str) -> str:
+    base64.b64decode(text, validate=True)  # binascii.Error is a ValueError
+    return text
 
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
@@ -76,7 +82,7 @@ class CloudEvent(BaseModel):
     datacontenttype: Annotated[str | None, StringConstraints(max_length=255, pattern=NO_NUL)] = None
     dataschema: SourceUri | None = None
     data: Any = None
-    data_base64: Base64Bytes | None = None
+    data_base64: Annotated[str, AfterValidator(_base64)] | None = None
     __pydantic_extra__: dict[str, Annotated[bool | int | str, Field(union_mode="left_to_right")]] = Field(init=False)
 
     @model_validator(mode="after")
@@ -99,14 +105,19 @@ def read(headers: Mapping[str, str], raw: bytes, key: str | None = None) -> tupl
         Invalid: an event is not what the specification asks for.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in {BATCH, "application/json"}:
+        _check_size(len(raw))
     if "ce-specversion" in headers:
         return [_arrival(_binary(headers, raw), headers)], False
     match kind, (body.read(raw) if kind in {STRUCTURED, BATCH, "application/json"} else None):
         case "application/json" | "application/cloudevents-batch+json", list() as items:
             if not 1 <= len(items) <= MOST:
                 raise Invalid.at("", f"A batch holds 1 to {MOST} events.")
+            if len(raw) > settings().payload_limit:
+                _check_size(max(len(json.dumps(item)) for item in items))
             return [_read(item, headers, None, f"/{at}") for at, item in enumerate(items)], True
         case "application/json" | "application/cloudevents+json", dict() as given:
+            _check_size(len(raw))
             return [_read(given, headers, key, "")], False
         case (("application/json" | "application/cloudevents+json" | "application/cloudevents-batch+json"), _):
             raise Invalid.at("", "An event is an object; a batch is an array of them.")
@@ -200,6 +211,11 @@ def _data(kind: str, raw: bytes) -> dict[str, Any]:
         if "\0" not in text:
             return {"data": text}
     return {"data_base64": base64.b64encode(raw).decode()}
+
+
+def _check_size(size: int) -> None:
+    if size > settings().payload_limit:
+        raise Refused("too-large", f"An event is larger than {settings().payload_limit} bytes.")
 
 
 def names(arrivals: Sequence[Arrival]) -> str:

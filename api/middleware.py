@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from api import auth, problems
 from api.bulk import PATH as BULK
+from api.cloudevents import HERE as EVENTS
 from api.ledger import LedgerBusy
 from runtime import clock, logs, metrics
 from runtime.settings import settings
@@ -55,7 +56,7 @@ class Doorman:
                 metrics.http_seconds.labels(method, route).observe(clock.monotonic() - started)
 
     async def _admitted(self, request: Request, receive: Receive, send: Send) -> None:
-        limit = settings().bulk_limit if request.scope["path"] == BULK else settings().payload_limit
+        limit = settings().bulk_limit if request.scope["path"] in {BULK, EVENTS} else settings().payload_limit
         taken = 0
 
         async def limited() -> Message:

@@ -15,6 +15,7 @@ from jobs.policy import RetryPolicy
 from runtime import clock
 from runtime.duration import Duration
 from tasks import catalogue
+from tasks.fields import TargetUrl
 
 LONGEST_WINDOW = timedelta(days=31)
 
@@ -78,6 +79,9 @@ class JobIn(BaseModel):
     unique: Annotated[UniqueIn | None, Field(description="Keep a second job like this one out.")] = None
     tags: Tags = []
     metadata: Annotated[dict[Tag, Word], Field(max_length=20)] = {}
+    callback: Annotated[
+        TargetUrl | None, Field(description="Told of the job's end by a webhook, signed with TREADLE_WEBHOOK_SECRET.")
+    ] = None
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:
@@ -109,6 +113,7 @@ class JobIn(BaseModel):
             tags=self.tags,
             metadata=self.metadata,
             unique=self.unique.wish(self.payload) if self.unique else None,
+            callback=self.callback,
             tenant=caller.tenant,
             request_id=request_id,
             traceparent=trace,

@@ -18,7 +18,7 @@ def order(rule: Rule, arrival: Arrival, event_id: UUID, tenant: str, now: dateti
     match rule.of:
         case Endpoint() as endpoint:
             payload = webhooks.payload(arrival.type, event_id, arrival.at or now, arrival.data, endpoint=endpoint.id)
-            made, by = replace(webhooks.order(payload), endpoint_id=endpoint.id), {}
+            made, by = webhooks.order(payload, endpoint_id=endpoint.id), {}
         case Declared() as declared:
             made, by = _declared(declared, arrival), {"subscription": declared.name}
         case Subscription() as subscription:

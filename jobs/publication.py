@@ -1,7 +1,6 @@
 """From the outbox to those who listen: a notice becomes an event of ours, and a delivery to the URL that its job named."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -63,6 +62,5 @@ def _depths(session: Session, event_ids: Sequence[UUID]) -> dict[UUID | None, in
 
 def _call(notice: Notice) -> Order:
     payload = webhooks.payload(notice.type, notice.id, notice.at, notice.data, url=notice.callback)
-    return replace(
-        webhooks.order(payload), tenant=notice.tenant, metadata={"event": notice.type, "job": notice.subject or ""}
-    )
+    said = {"event": notice.type, "job": notice.subject or ""}
+    return webhooks.order(payload, tenant=notice.tenant, metadata=said)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from jobs import liveness
+from jobs import inbox, liveness
 from jobs.model import IdempotencyKey, Job, Tick
 from jobs.states import FINAL, State
 from runtime.settings import settings
@@ -27,5 +27,6 @@ def prune(session: Session, now: datetime) -> int:
         gone += session.execute(delete(Job).where(Job.id.in_(old))).rowcount  # type: ignore[attr-defined]
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.expires_at < now))
     session.execute(delete(Tick).where(Tick.at < now - settings().retention_failed))
+    inbox.forget(session, now - settings().retention_events, BATCH)
     liveness.forget_stopped(session, now - timedelta(days=1))
     return gone

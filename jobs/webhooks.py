@@ -23,6 +23,6 @@ def payload(event_type: str, event_id: UUID, at: datetime, data: Any, **where: A
     return said | {name: str(value) for name, value in where.items()}
 
 
-def order(payload: dict[str, Any]) -> Order:
+def order(payload: dict[str, Any], **of: Any) -> Order:
     """A delivery."""
-    return Order(TASK, payload, "default", retry=RETRY)
+    return Order(TASK, payload, "default", retry=RETRY, **of)

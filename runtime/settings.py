@@ -57,9 +57,15 @@ class Settings(BaseSettings):
 
     retention_succeeded: Duration = Field(timedelta(days=7), description="how long succeeded jobs are kept")
     retention_failed: Duration = Field(timedelta(days=30), description="how long failed, cancelled, expired ones are kept")
+    retention_events: Duration = Field(
+        timedelta(days=14), description="how long events are kept, and known should they come again"
+    )
 
     allow_private_targets: bool = Field(False, description="let http.request and webhook.deliver reach private addresses")
     webhook_secret: SecretStr | None = Field(None, description="whsec_… that signs webhook.deliver")
+    endpoint_patience: Duration = Field(
+        timedelta(days=3), description="how long an endpoint may only fail before it is disabled"
+    )
     smtp_url: SecretStr | None = Field(None, description="the field url of the account smtp, in short")
     accounts: dict[str, dict[str, Any]] = Field(
         {}, repr=False, description="credentials by account, a variable a field: TREADLE_ACCOUNTS__STRIPE_EU__API_KEY"

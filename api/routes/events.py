@@ -34,8 +34,16 @@ _BODY: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {"schema": cloudevents.PlainEvent.model_json_schema(), "example": _EXAMPLE},
-            cloudevents.STRUCTURED: {"schema": {"type": "object"}, "example": _CLOUD},
-            cloudevents.BATCH: {"schema": {"type": "array", "items": {"type": "object"}}, "example": [_CLOUD]},
+            cloudevents.STRUCTURED: {"schema": cloudevents.CloudEvent.model_json_schema(), "example": _CLOUD},
+            cloudevents.BATCH: {
+                "schema": {
+                    "type": "array",
+                    "items": cloudevents.CloudEvent.model_json_schema(),
+                    "minItems": 1,
+                    "maxItems": 1000,
+                },
+                "example": [_CLOUD],
+            },
         },
     }
 }

@@ -140,9 +140,11 @@ class Door:
                 self.jobs_made += 1
             case "POST", 202 | 207 if path == "/v1/jobs/bulk":
                 self.jobs_made += [result["status"] for result in json.loads(body)["results"]].count(202)
-            case "POST", 201:
+            case "POST", 200 | 202 if path.startswith("/v1/events"):
+                self.jobs_made += _made_by_events(json.loads(body))
+            case "POST", 201 if path == "/v1/schedules":
                 self.schedules_made += 1
-            case "DELETE", 204:
+            case "DELETE", 204 if path.startswith("/v1/schedules/"):
                 self.schedules_made -= 1
 
     def check_ledger(self) -> None:
@@ -208,6 +210,12 @@ def on_sqlite(template: Path, folder: Path, **values: str) -> Iterator[Door]:
             database.use(None)
             flow.window.__init__()
     settings.cache_clear()
+
+
+def _made_by_events(answer: dict[str, Any]) -> int:
+    """The jobs of an event, of each of a batch, or of a replay, but for those that it had made before."""
+    accepted = answer["events"] if isinstance(answer.get("events"), list) else [answer]
+    return sum(len(each.get("jobs", ())) for each in accepted if not each.get("duplicate"))
 
 
 def check_problem(status: int, headers: httpx2.Headers, body: bytes) -> dict[str, Any]:
