@@ -9,6 +9,7 @@ from fastapi import FastAPI
 import tasks
 from api import openapi, problems
 from api.auth import Keys, documented
+from api.etag import Tagged
 from api.ledger import Ledger
 from api.middleware import Doorman
 from api.prefer import Finishes
@@ -58,6 +59,7 @@ def create_app() -> FastAPI:
     for module in (bulk, jobs, task_routes, queues, schedules, events, subscriptions, endpoints):
         app.include_router(module.router, dependencies=[documented])
     app.include_router(health.router)
+    app.add_middleware(Tagged)
     app.add_middleware(Doorman)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way
     return app

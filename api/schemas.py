@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.functional_validators import AfterValidator
 
 from jobs.model import Attempt, Job, LogLine
 from jobs.policy import RetryPolicy
 from jobs.states import Ending, Reason, State
+from jobs.timeline import Moment, What
 from runtime import clock
 from runtime.duration import Duration
 
@@ -119,6 +120,75 @@ class JobPage(BaseModel):
 
     jobs: list[JobOut]
     next_cursor: str | None
+
+
+class SparseJob(BaseModel):
+    """Of a job, what was asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID | None = None
+    task: str | None = None
+    queue: str | None = None
+    priority: Priority | None = None
+    state: State | None = None
+    reason: Reason | None = None
+    attempt: int | None = None
+    max_attempts: int | None = None
+    cancel_requested: bool | None = None
+    waits_for: str | None = None
+    created_at: datetime | None = None
+    run_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    expires_at: datetime | None = None
+    progress: dict[str, Any] | None = None
+    payload: Any | None = None
+    result: Any | None = None
+    error: dict[str, Any] | None = None
+    schedule_id: UUID | None = None
+    tags: list[str] | None = None
+    metadata: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, job: Job, fields: set[str]) -> Self:
+        """Those fields of a job."""
+        shown = _shown(job) | ({"payload": job.payload} if "payload" in fields else {})
+        return cls(**{name: shown[name] for name in fields})
+
+
+class SparsePage(BaseModel):
+    """Newest first, of each job what was asked for."""
+
+    jobs: list[SparseJob]
+    next_cursor: str | None
+
+
+class CountOut(BaseModel):
+    """How many jobs are meant."""
+
+    count: int
+    exact: bool = Field(description="false: there may be more")
+
+
+class MomentOut(BaseModel):
+    """Something that happened to a job; `waits` is to come."""
+
+    at: datetime
+    what: What
+    attempt: int | None
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, moment: Moment) -> Self:
+        """A moment as the door shows it."""
+        return cls.model_validate(moment, from_attributes=True)
+
+
+class Timeline(BaseModel):
+    """What happened to a job, oldest first."""
+
+    moments: list[MomentOut]
 
 
 def _shown(job: Job) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Claim:
 
 def _move(session: Session, move: Move, *guards: ColumnElement[bool], **values: Any) -> list[Job]:
     """The one statement behind all moves. Returns the rows that moved."""
+    if "error" in values:
+        values["error_class"] = (values["error"] or {}).get("class", "")[:64] or None
     statement = update(Job).where(Job.state.in_(move.sources), *guards).values(state=move.target, **values).returning(Job)
     options = {"synchronize_session": False, "populate_existing": True}
     moved = list(session.scalars(statement, execution_options=options))

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from jobs import flow, idempotency, queries, unique
+from jobs import flow, idempotency, labels, queries, unique
 from jobs.errors import JobError, JobNotFound
 from jobs.idempotency import Key, digest_of
 from jobs.model import Job
@@ -109,6 +109,7 @@ def _insert(session: Session, made: Sequence[Job]) -> None:
             job.state, job.hinted_at = State.QUEUED, now
             hinted.append(job)
     session.execute(insert(Job), [_values(job) for job in made])
+    labels.write(session, made)
     flow.offer(session, hinted)
     for (task, queue), count in Counter((job.task, job.queue) for job in made).items():
         after_commit(session, partial(metrics.submitted.labels(task, queue).inc, count))

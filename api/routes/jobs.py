@@ -11,15 +11,14 @@ from sqlalchemy.orm import Session
 from api.auth import Reader, Writer
 from api.body import StrictRoute
 from api.dependencies import InLedger, RequestId, TraceParent
+from api.filters import FilterIn, ListIn
 from api.idempotency import IdempotencyKey, in_flight
 from api.orders import JobIn
 from api.prefer import Finish, PreferWait
-from api.schemas import AttemptOut, JobDetail, JobOut, JobPage, LineOut, QueueName, TaskName
-from jobs import flow, queries, store
+from api.schemas import AttemptOut, CountOut, JobDetail, JobOut, JobPage, LineOut, MomentOut, SparseJob, SparsePage, Timeline
+from jobs import flow, queries, search, store, timeline
 from jobs.errors import MoveRefused
 from jobs.model import Job
-from jobs.queries import Filter
-from jobs.states import State
 from jobs.submit import Key, digest_of, submit
 from runtime import clock
 
@@ -62,26 +61,33 @@ async def create_job(
     return JobOut.of(found or made.job)
 
 
-@router.get("")
+@router.get("", response_model=JobPage | SparsePage, response_model_exclude_unset=True)
 async def list_jobs(
-    response: Response,
-    caller: Reader,
-    ledger: InLedger,
-    state: State | None = None,
-    task: Annotated[TaskName | None, Query()] = None,
-    queue: Annotated[QueueName | None, Query()] = None,
-    schedule_id: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> JobPage:
-    """Jobs, newest first, payloads left out. `next_cursor` leads to the next page of the same filter."""
-    wanted = Filter(state, task, queue, schedule_id)
-    page = await ledger.read(lambda session: queries.page(session, caller.tenant, wanted, limit, cursor))
+    given: Annotated[ListIn, Query()], response: Response, caller: Reader, ledger: InLedger
+) -> JobPage | SparsePage:
+    """Jobs, newest first, payloads left out. All criteria must hold; `next_cursor` leads to the next page of the same.
+
+    A search by more than one criterion looks at a bounded number of jobs a page: a page may be short, or empty, and yet
+    have a `next_cursor`. When it is null, there is no more.
+    """
+    fields = given.only()
+    page = await ledger.read(
+        partial(search.page, tenant=caller.tenant, wanted=given.wanted(), limit=given.limit, cursor=given.cursor,
+                payloads="payload" in fields)
+    )  # fmt: skip
     if page.next_cursor:
-        given = {"state": state, "task": task, "queue": queue, "schedule_id": schedule_id, "limit": limit}
-        query = urlencode({name: value for name, value in given.items() if value is not None} | {"cursor": page.next_cursor})
-        response.headers["Link"] = f'</v1/jobs?{query}>; rel="next"'
+        again = given.model_dump(mode="json", exclude_unset=True) | {"cursor": page.next_cursor}
+        response.headers["Link"] = f'</v1/jobs?{urlencode(again, doseq=True)}>; rel="next"'
+    if fields:
+        return SparsePage(jobs=[SparseJob.of(job, fields) for job in page.jobs], next_cursor=page.next_cursor)
     return JobPage(jobs=[JobOut.of(job) for job in page.jobs], next_cursor=page.next_cursor)
+
+
+@router.get("/count")
+async def count_jobs(given: Annotated[FilterIn, Query()], caller: Reader, ledger: InLedger) -> CountOut:
+    """How many jobs are meant. Cheap however many there are: past 10,000 looked at, it is said to be at least so many."""
+    found = await ledger.read(partial(search.count, tenant=caller.tenant, wanted=given.wanted()))
+    return CountOut(count=found.count, exact=found.exact)
 
 
 @router.get("/{job_id}")
@@ -94,6 +100,13 @@ async def get_job(
         await finish.wait(job_id, wait)
         response.headers["Preference-Applied"] = f"wait={wait:.0f}"
     return await ledger.read(partial(_whole, tenant=caller.tenant, job_id=job_id))
+
+
+@router.get("/{job_id}/timeline")
+async def show_timeline(job_id: UUID, caller: Reader, ledger: InLedger) -> Timeline:
+    """What happened to a job, oldest first: acceptance, attempts, lines of its log, and its end or what it waits for."""
+    found = await ledger.read(partial(timeline.of, tenant=caller.tenant, job_id=job_id))
+    return Timeline(moments=[MomentOut.of(moment) for moment in found])
 
 
 @router.post("/{job_id}/cancel")

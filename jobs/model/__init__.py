@@ -5,7 +5,7 @@ from jobs.model.callers import ApiKey, IdempotencyKey, Place
 from jobs.model.columns import DEFAULT_TENANT
 from jobs.model.events import Event, Notice, Rulebook
 from jobs.model.fleet import Queue, Worker
-from jobs.model.jobs import Job
+from jobs.model.jobs import Job, Label
 from jobs.model.receipts import Receipt
 from jobs.model.rules import Endpoint, Source, Subscription
 from jobs.model.schedules import Schedule, Tick
@@ -20,6 +20,7 @@ __all__ = [
     "Event",
     "IdempotencyKey",
     "Job",
+    "Label",
     "LogLine",
     "Notice",
     "Place",

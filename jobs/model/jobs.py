@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.model.columns import DEFAULT_TENANT, Words, listed, partial, words
@@ -48,6 +48,7 @@ class Job(Base):
 
     result: Mapped[Any | None] = mapped_column(sa.JSON(none_as_null=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    error_class: Mapped[str | None] = mapped_column(Words(64))  # of the last error, to be found by
     progress: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     waits_for: Mapped[str | None] = mapped_column(Words(200))  # why a snoozed job waits, in words
     schedule_id: Mapped[UUID | None]
@@ -74,7 +75,18 @@ class Job(Base):
         Index("jobs_by_state", "tenant", "state", "id"),
         Index("jobs_by_task", "tenant", "task", "id"),
         Index("jobs_by_queue", "tenant", "queue", "id"),
+        partial("jobs_by_error", "error_class IS NOT NULL", "tenant", "error_class", "id"),
         partial("jobs_by_schedule", "schedule_id IS NOT NULL", "schedule_id", "id"),
         partial("jobs_by_event", "event_id IS NOT NULL", "event_id", "id"),
         partial("jobs_by_endpoint", "endpoint_id IS NOT NULL", "endpoint_id", "id"),
     )
+
+
+class Label(Base):
+    """A tag, or a pair of metadata, by which a job is found."""
+
+    __tablename__ = "labels"
+
+    tenant: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    label: Mapped[str] = mapped_column(sa.String(600), primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True)

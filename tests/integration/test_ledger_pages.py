@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from jobs import queries, store
+from jobs import queries, search, store
 from jobs.errors import Invalid
 from jobs.model import Job, LogLine
-from jobs.queries import Filter
+from jobs.search import Filter
 from jobs.states import State
 from runtime.database import snapshot, transaction
 from tests import make
@@ -27,7 +27,7 @@ def pages(wanted: Filter, limit: int, tenant: str = "default") -> Iterator[list[
     cursor: str | None = None
     while True:
         with snapshot() as session:
-            page = queries.page(session, tenant, wanted, limit, cursor)
+            page = search.page(session, tenant, wanted, limit, cursor)
         yield list(page.jobs)
         cursor = page.next_cursor
         if cursor is None:
@@ -92,9 +92,9 @@ def test_jobs_that_move_or_go_between_pages_repeat_and_hide_no_others(clock: Clo
 def test_a_cursor_does_not_open_another_list() -> None:
     made(3)
     with snapshot() as session:
-        cursor = queries.page(session, "default", Filter(), 1, None).next_cursor
+        cursor = search.page(session, "default", Filter(), 1, None).next_cursor
         with pytest.raises(Invalid, match="another filter"):
-            queries.page(session, "default", Filter(queue="cpu"), 1, cursor)
+            search.page(session, "default", Filter(queue="cpu"), 1, cursor)
 
 
 def test_counts_of_open_and_dead_jobs() -> None:

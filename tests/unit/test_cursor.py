@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.cursors import read, write
 from jobs.errors import Invalid
-from jobs.queries import Filter, _read_cursor, _write_cursor
+from jobs.search import Filter
 from jobs.states import State
 
 ANY = Filter()
@@ -24,33 +25,33 @@ filters = st.builds(
 
 @given(st.uuids(), filters)
 def test_a_cursor_reads_back(last: UUID, wanted: Filter) -> None:
-    assert _read_cursor(_write_cursor(last, wanted), wanted) == last
+    assert read(write(last, wanted), wanted) == last
 
 
 @given(st.uuids(), filters, filters)
 def test_a_cursor_is_bound_to_its_filter(last: UUID, wanted: Filter, other: Filter) -> None:
     if wanted != other:
         with pytest.raises(Invalid, match="another filter"):
-            _read_cursor(_write_cursor(last, wanted), other)
+            read(write(last, wanted), other)
 
 
 @given(st.text(max_size=80) | st.from_regex(r"[A-Za-z0-9_\-=]{0,80}", fullmatch=True))
 def test_what_is_no_cursor_is_refused_in_words(cursor: str) -> None:
     with pytest.raises(Invalid) as refused:
-        _read_cursor(cursor, ANY)
+        read(cursor, ANY)
     assert refused.value.errors[0]["pointer"] == "/cursor"
 
 
 @given(st.data())
 def test_a_cursor_with_one_character_changed_never_breaks_anything(data: st.DataObject) -> None:
-    cursor = _write_cursor(uuid4(), ANY)
+    cursor = write(uuid4(), ANY)
     place = data.draw(st.integers(0, len(cursor) - 1))
     changed = cursor[:place] + data.draw(st.characters()) + cursor[place + 1 :]
     with suppress(Invalid):
-        assert isinstance(_read_cursor(changed, ANY), UUID)
+        assert isinstance(read(changed, ANY), UUID)
 
 
 @pytest.mark.parametrize("inside", ["", "x" * 44, "0" * 31, "0" * 32, "é" * 44, "\x00" * 44])
 def test_a_cursor_made_by_hand_is_refused(inside: str) -> None:
     with pytest.raises(Invalid):
-        _read_cursor(base64.urlsafe_b64encode(inside.encode()).decode(), ANY)
+        read(base64.urlsafe_b64encode(inside.encode()).decode(), ANY)

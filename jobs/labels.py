@@ -1,0 +1,29 @@
+"""Labels: the tags and metadata of jobs as rows of their own, so that jobs are found by them on an index."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from jobs.model import Job, Label
+
+
+def of_tag(tag: str) -> str:
+    """A tag as a label."""
+    return f"tag {tag}"
+
+
+def of_metadata(name: str, value: str) -> str:
+    """A pair of metadata as a label; the length tells where the name ends."""
+    return f"meta {len(name)} {name}={value}"
+
+
+def write(session: Session, jobs: Iterable[Job]) -> None:
+    """Note the labels of new jobs."""
+    rows: list[dict[str, Any]] = []
+    for job in jobs:
+        labels = {*map(of_tag, job.tags), *(of_metadata(name, value) for name, value in job.meta.items())}
+        rows += ({"tenant": job.tenant, "label": label, "job_id": job.id} for label in labels)
+    if rows:
+        session.execute(insert(Label), rows)
