@@ -1,6 +1,6 @@
 """Accounts: credentials of a third party under a name. A job's payload holds the name, never a value."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated, TypeVar
@@ -65,12 +65,12 @@ class Account(BaseModel):
 
 def names(provider: str) -> list[str]:
     """The accounts of a provider that are given here, or known to be given to the workers."""
-    return sorted(name for name in {*given.given(), *settings().known_accounts} if belongs(name, provider))
+    return sorted(name for name in {*_given_or_none(), *settings().known_accounts} if belongs(name, provider))
 
 
 def is_elsewhere(name: str) -> bool:
     """Whether an account is known here by name only: the workers hold its credentials."""
-    return name in settings().known_accounts and name not in given.given()
+    return name in settings().known_accounts and name not in _given_or_none()
 
 
 def belongs(name: str, provider: str) -> bool:
@@ -89,13 +89,20 @@ def find(name: str, provider: str, model: type[Made]) -> Made:
     try:
         fields = given.given().get(name, {})
     except (OSError, ValueError) as error:
-        raise NotConfigured(f"TREADLE_ACCOUNTS_PATH cannot be read ({type(error).__name__}). Mend it.") from None
+        raise NotConfigured(f"TREADLE_ACCOUNTS_PATH cannot be read ({type(error).__name__}).") from None
     try:
         account = model.model_validate({**fields, "name": name})
     except ValidationError as error:
         raise NotConfigured(_mending(name, model, error)) from None
     redaction.hide(account.secrets())
     return account
+
+
+def _given_or_none() -> Mapping[str, given.Fields]:
+    try:
+        return given.given()
+    except (OSError, ValueError):
+        return {}  # `find` says so
 
 
 def _mending(name: str, model: type[Account], error: ValidationError) -> str:
