@@ -99,12 +99,13 @@ class JobIn(BaseModel):
                 it may run.
         """
         task = catalogue.find(self.task)
-        task.accept(self.payload)
+        payload = task.accept(self.payload)
         run_at, expires_at = self._times(clock.now())
         return Order(
             task=task.name,
             payload=self.payload,
             queue=queues.check(self.queue or task.queue),
+            account=task.account(payload),
             priority=PRIORITIES.index(self.priority),
             run_at=run_at,
             expires_at=expires_at,

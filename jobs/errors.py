@@ -128,6 +128,7 @@ class TaskError(Exception):
         self.status = status
         self.code = code
         self.detail = detail
+        self.account: str | None = None  # held because of this error: the job waits with it, and spends no attempt
 
 
 class Transient(TaskError):
@@ -167,12 +168,13 @@ class Duplicate(TaskError):
 
 
 class Snooze(Exception):
-    """Come back after `delay`; no attempt is spent."""
+    """Come back after `delay`; no attempt is spent. A job of the `account`, if given, waits with it and keeps its place."""
 
-    def __init__(self, delay: timedelta, why: str) -> None:
+    def __init__(self, delay: timedelta, why: str, account: str | None = None) -> None:
         super().__init__(why)
         self.delay = delay
         self.why = why
+        self.account = account
 
 
 class Cancelled(Exception):

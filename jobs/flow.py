@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from jobs import store
-from jobs.model import Job, Queue
+from jobs import holds, line, store
+from jobs.line import PRIORITIES
+from jobs.model import Hold, Job, Queue
 from jobs.states import State
 from runtime import clock
 from runtime.broker import Hint
@@ -19,9 +20,9 @@ from runtime.database import Instant, after_commit, ask
 from runtime.publisher import publisher
 from runtime.settings import settings
 
-PRIORITIES = (3, 2, 1, 0)
+MOST_PARKED = 20  # windows of jobs put aside in one transaction
 
-_FIRST_DUE = select(Job.run_at).where(Job.state == State.SCHEDULED).order_by(Job.run_at).limit(1)
+_FIRST_DUE = select(Job.run_at).where(Job.state == State.SCHEDULED, Job.parked_at.is_(None)).order_by(Job.run_at).limit(1)
 _UNCLAIMED = (
     select(Job.queue).where(Job.state == State.QUEUED, Job.hinted_at < bindparam("before", type_=Instant)).distinct()
 )
@@ -50,23 +51,7 @@ def room(session: Session, queue: str) -> int:
 
 def due(session: Session, queue: str, now: datetime, limit: int) -> list[UUID]:
     """The next jobs of a queue that could run now: by priority, then by the time they were due."""
-    found: list[UUID] = []
-    for priority in PRIORITIES:  # one index range a priority: the work is O(found), however long the backlog
-        if len(found) < limit:
-            query = (
-                select(Job.id)
-                .where(Job.state == State.SCHEDULED, Job.queue == queue, Job.priority == priority, Job.run_at <= now)
-                .order_by(Job.run_at, Job.id)
-                .limit(limit - len(found))
-            )
-            found.extend(session.scalars(query))
-    return found
-
-
-def ready(session: Session, queue: str, now: datetime) -> list[UUID]:
-    """The jobs that should go to the queue now: due, and within its window. Only reads."""
-    free = room(session, queue)
-    return due(session, queue, now, free) if free > 0 else []
+    return line.first(session, limit, Job.parked_at.is_(None), Job.queue == queue, Job.run_at <= now)
 
 
 def anything_due(now: datetime) -> bool:
@@ -74,12 +59,41 @@ def anything_due(now: datetime) -> bool:
     return any(at <= now for (at,) in ask(_FIRST_DUE))
 
 
+def is_wanting(session: Session, queue: str, free: Iterable[Hold], now: datetime) -> bool:
+    """Whether the queue has room for a job that is due, or parked for an account that lets some go. Only reads."""
+    if room(session, queue) <= 0:
+        return False
+    return bool(due(session, queue, now, 1)) or any(holds.any_parked(session, hold.account, queue) for hold in free)
+
+
 def feed(session: Session, queue: str, now: datetime) -> int:
-    """Release what is due into the queue's window. Returns how many jobs went."""
-    in_order = ready(session, queue, now)
+    """Release what is due into the queue's window; first what held accounts let go. Returns how many jobs went."""
+    free = room(session, queue)
+    if free <= 0:
+        return 0
+    in_order: list[UUID] = []
+    if held := holds.locked(session):
+        _park(session, queue, held, now)
+        for hold in held.values():
+            in_order += holds.take(session, hold, queue, now, free - len(in_order))
+    in_order += due(session, queue, now, free - len(in_order))
+    if not in_order:
+        return 0
     released = {job.id: job for job in store.release(session, in_order, now)}  # in any order, as databases return rows
     offer(session, [released[job_id] for job_id in in_order if job_id in released])
     return len(released)
+
+
+def _park(session: Session, queue: str, held: dict[str, Hold], now: datetime) -> None:
+    """Put the due jobs of held accounts aside, so that no later round meets them."""
+    for _ in range(MOST_PARKED):
+        met = due(session, queue, now, settings().hint_window)
+        theirs = session.execute(select(Job.account, Job.id).where(Job.id.in_(met), Job.account.in_(held))).all()
+        for hold in held.values():
+            if jobs := [job_id for account, job_id in theirs if account == hold.account]:
+                store.park(session, jobs, hold.why, now)
+        if not theirs:
+            return
 
 
 def queues_unclaimed(before: datetime) -> list[str]:
@@ -97,7 +111,11 @@ def oldest_ready(session: Session, queue: str, now: datetime) -> datetime | None
     """Since when the job that has waited longest could have run; None if none waits."""
     firsts = [
         select(func.min(Job.run_at)).where(
-            Job.state == State.SCHEDULED, Job.queue == queue, Job.priority == p, Job.run_at <= now
+            Job.state == State.SCHEDULED,
+            Job.parked_at.is_(None),
+            Job.queue == queue,
+            Job.priority == p,
+            Job.run_at <= now,
         )
         for p in PRIORITIES
     ]

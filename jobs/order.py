@@ -46,6 +46,7 @@ class Order:
     task: str
     payload: Any
     queue: str
+    account: str | None = None  # that its task calls, as far as it is known
     priority: int = 1
     run_at: datetime | None = None  # None: as soon as it may
     expires_at: datetime | None = None
@@ -69,6 +70,7 @@ class Order:
             "tenant": self.tenant,
             "task": self.task,
             "queue": self.queue,
+            "account": self.account,
             "priority": self.priority,
             "payload": self.payload,
             "tags": self.tags,
@@ -84,8 +86,10 @@ class Order:
             "cancel_requested": False,
             "created_at": now,
             "run_at": self.run_at or now,
+            "parked_at": None,
             "hinted_at": None,
             "expires_at": self.expires_at,
+            "waits_for": None,
             "schedule_id": self.schedule_id,
             "event_id": self.event_id,
             "endpoint_id": self.endpoint_id,

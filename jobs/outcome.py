@@ -49,6 +49,7 @@ class Snoozed:
     delay: timedelta
     why: str
     error: dict[str, Any] | None = None
+    account: str | None = None  # held: a job of it, or of none that was known, waits with it and keeps its place
 
 
 @dataclass(frozen=True)
@@ -101,17 +102,17 @@ def judge(
         case Duplicate():
             return Succeeded({"duplicate": True, "detail": error.detail})
         case Snooze():
-            return Snoozed(max(error.delay, timedelta(0)), error.why)
+            return Snoozed(max(error.delay, timedelta(0)), error.why, account=error.account)
         case Cancelled():
             return Stopped()
+        case Ambiguous() if policy.on_unknown in _given_up(error):
+            return Failed(Reason.UNKNOWN_OUTCOME, kept)
+        case RateLimited() | TaskError(account=str()):
+            return _later_or_fail(error, attempt + waits, age, policy, kept)
         case Unauthorized():
             return Failed(Reason.UNAUTHORIZED, kept)
         case Rejected():
             return Failed(Reason.REJECTED, kept)
-        case Ambiguous() if policy.on_unknown in _given_up(error):
-            return Failed(Reason.UNKNOWN_OUTCOME, kept)
-        case RateLimited():
-            return _later_or_fail(error, attempt + waits, age, policy, kept)
         case _:
             return _again_or_fail(error, attempt, age, policy, kept)
 
@@ -133,14 +134,14 @@ def _given_up(error: Ambiguous) -> set[str]:
     return {"fail", "confirm"} if isinstance(error, Unconfirmed) else {"fail"}
 
 
-def _later_or_fail(error: RateLimited, tries: int, age: timedelta, policy: RetryPolicy, kept: dict[str, Any]) -> Verdict:
-    """A rate limit spends no attempt, since nothing was done; so time alone bounds it."""
+def _later_or_fail(error: TaskError, tries: int, age: timedelta, policy: RetryPolicy, kept: dict[str, Any]) -> Verdict:
+    """What is no fault of the job (a rate limit, an account that fails) spends no attempt; so time alone bounds it."""
     delay = max(_delay(error, tries, policy), LEAST)
     if age + delay > (PATIENCE if policy.deadline is None else policy.deadline):
         return Failed(
             Reason.EXHAUSTED, kept | {"message": f"{kept['message']} (and longer than its deadline it cannot wait)"}
         )
-    return Snoozed(delay, kept["message"], kept)
+    return Snoozed(delay, kept["message"], kept, error.account)
 
 
 def _delay(error: BaseException, tries: int, policy: RetryPolicy) -> timedelta:

@@ -59,6 +59,7 @@ def _move(name: str, sources: set[State], target: State, when: str) -> Move:
 
 SUBMIT = _move("SUBMIT", set(), State.SCHEDULED, "accepted through the door, by a schedule or by code")
 RELEASE = _move("RELEASE", {State.SCHEDULED}, State.QUEUED, "due, its queue has room: a hint goes out")
+PARK = _move("PARK", {State.SCHEDULED, State.QUEUED}, State.SCHEDULED, "its account is held: it waits with it")
 CLAIM = _move("CLAIM", {State.QUEUED}, State.RUNNING, "a worker takes it; the epoch rises")
 SUCCEED = _move("SUCCEED", {State.RUNNING}, State.SUCCEEDED, "the attempt returned")
 RETRY = _move("RETRY", {State.RUNNING}, State.SCHEDULED, "the attempt failed, another is allowed")
@@ -79,7 +80,9 @@ REVIVE = _move(
     "retried by hand, with a new budget of attempts",
 )
 
-MOVES = (SUBMIT, RELEASE, CLAIM, SUCCEED, RETRY, SNOOZE, HAND_BACK, RESCUE, FAIL, STOP, CANCEL, EXPIRE, AMEND, REVIVE)
+MOVES = (
+    SUBMIT, RELEASE, PARK, CLAIM, SUCCEED, RETRY, SNOOZE, HAND_BACK, RESCUE, FAIL, STOP, CANCEL, EXPIRE, AMEND, REVIVE,
+)  # fmt: skip
 
 
 def diagram() -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, insert, select, update
+from sqlalchemy import ColumnElement, case, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from jobs import outbox
@@ -20,6 +20,7 @@ from jobs.states import (
     EXPIRE,
     FAIL,
     HAND_BACK,
+    PARK,
     RELEASE,
     RESCUE,
     RETRY,
@@ -32,7 +33,7 @@ from jobs.states import (
     State,
 )
 from runtime import metrics
-from runtime.database import after_commit
+from runtime.database import Instant, after_commit
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def _move(session: Session, move: Move, *guards: ColumnElement[bool], **values: 
     """The one statement behind all moves. Returns the rows that moved."""
     if "error" in values:
         values["error_class"] = (values["error"] or {}).get("class", "")[:64] or None
-    statement = update(Job).where(Job.state.in_(move.sources), *guards).values(state=move.target, **values).returning(Job)
+    values = {"state": move.target, "parked_at": None} | values
+    statement = update(Job).where(Job.state.in_(move.sources), *guards).values(**values).returning(Job)
     options = {"synchronize_session": False, "populate_existing": True}
     moved = list(session.scalars(statement, execution_options=options))
     for job in moved:
@@ -65,6 +67,11 @@ def _one(moved: Sequence[Job]) -> Job | None:
 def release(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Job]:
     """Due jobs go to their queue: the caller publishes their hints after the commit."""
     return _move(session, RELEASE, Job.id.in_(job_ids), hinted_at=now)
+
+
+def park(session: Session, job_ids: Sequence[UUID], why: str, now: datetime) -> list[Job]:
+    """Jobs whose account is held are put aside until it lets them go. A hint that was sent turns stale."""
+    return _move(session, PARK, Job.id.in_(job_ids), parked_at=now, waits_for=why[:200])
 
 
 def claim(session: Session, job_id: UUID, worker: UUID, now: datetime) -> Job | None:
@@ -94,9 +101,10 @@ def settle(session: Session, claim: Claim, verdict: Verdict, now: datetime) -> J
             job = _end(session, SUCCEED, claim, Ending.SUCCEEDED, now, finished_at=now, result=result, error=None)
         case TryAgain(delay, error):
             job = _end_unless_cancelled(session, RETRY, claim, Ending.RETRY, now, error, run_at=now + delay, error=error)
-        case Snoozed(delay, why, error):
+        case Snoozed(delay, why, error, account):
+            later = {"run_at": now + delay} if account is None else _with_account(account, now + delay)
             spent = {"attempt": Job.attempt - 1, "waits_for": why[:200]}
-            job = _end_unless_cancelled(session, SNOOZE, claim, Ending.SNOOZED, now, error, run_at=now + delay, **spent)
+            job = _end_unless_cancelled(session, SNOOZE, claim, Ending.SNOOZED, now, error, **later, **spent)
         case Failed(reason, error):
             job = _end(session, FAIL, claim, Ending.FAILED, now, error, finished_at=now, reason=reason, error=error)
         case Stopped():
@@ -104,6 +112,12 @@ def settle(session: Session, claim: Claim, verdict: Verdict, now: datetime) -> J
     if job is None:
         metrics.lease_losses.inc()
     return job
+
+
+def _with_account(account: str, later: datetime) -> dict[str, Any]:
+    """A job of this account, or of none that was known, waits with it and keeps its place; another's comes back later."""
+    its = func.coalesce(Job.account, account)
+    return {"account": its, "run_at": case((its == account, Job.run_at), else_=literal(later, Instant()))}
 
 
 def hand_back(session: Session, claim: Claim, now: datetime) -> Job | None:

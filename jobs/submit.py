@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from jobs import flow, idempotency, labels, queries, unique
+from jobs import flow, holds, idempotency, labels, queries, unique
 from jobs.errors import JobError, JobNotFound
 from jobs.idempotency import Key, digest_of
 from jobs.model import Job
@@ -105,7 +105,7 @@ def _insert(session: Session, made: Sequence[Job]) -> None:
         return
     now, hinted = clock.now(), []
     for job in made:
-        if job.run_at <= now and flow.window.take(session, job.queue, now):
+        if job.run_at <= now and not holds.keeps(job, now) and flow.window.take(session, job.queue, now):
             job.state, job.hinted_at = State.QUEUED, now
             hinted.append(job)
     session.execute(insert(Job), [_values(job) for job in made])

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     heartbeat: Duration = Field(timedelta(seconds=3), description="how often a worker renews its lease")
     drain_grace: Duration = Field(timedelta(seconds=20), description="how long a stopping worker waits for running jobs")
     stuck_after: Duration = Field(timedelta(seconds=20), description="hints waiting, slots free, nothing taken: exit")
+    circuit_open: Duration = Field(timedelta(seconds=30), description="how long an account whose calls fail is first held")
+    circuit_open_max: Duration = Field(timedelta(minutes=10), description="the longest that it is held between two probes")
     poison_crashes: int = Field(3, ge=2, description="workers that a job may kill before it is failed as poison")
     worker_pool: Literal["threads", "prefork"] = Field(
         "threads", description="threads for jobs that wait, prefork for the queue cpu"

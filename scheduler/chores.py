@@ -7,9 +7,11 @@ CHORES = (
     Chore("feed", 0.25, dispatch.feed),  # what is due goes to its queue
     Chore("tick", 0.5, recurring.tick),  # schedules whose time has come
     Chore("publish", 0.5, publish.publish),  # events of our own
+    Chore("forget_holds", 2.0, dispatch.Forget().look),
     Chore("find_lost", 2.0, dispatch.find_lost),  # hints that the broker has lost
     Chore("rescue", 2.0, rescue.Rescue().look),  # jobs of dead workers
     Chore("expire", 2.0, prune.expire),
     Chore("gauges", 15.0, gauges.refresh),
+    Chore("free_forgotten", 60.0, dispatch.Forget.free_all),
     Chore("prune", 60.0, prune.prune),
 )

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import structlog
 
-from jobs import flow, store
+from jobs import flow, holds, store
 from runtime import clock, metrics
 from runtime.broker import Lanes
 from runtime.database import snapshot, transaction
@@ -19,13 +19,34 @@ UNTOLD = timedelta(seconds=10)  # where the broker only counts its hints, and ha
 
 def feed() -> None:
     """Fill each queue's window with what is due."""
-    if not flow.anything_due(clock.now()):
+    free = [hold for hold in holds.read().values() if holds.allowed(hold, clock.now()) > 0]
+    if not free and not flow.anything_due(clock.now()):
         return
     with snapshot() as session:
-        waiting = [queue for queue in settings().queues if flow.ready(session, queue, clock.now())]
+        waiting = [queue for queue in settings().queues if flow.is_wanting(session, queue, free, clock.now())]
     for queue in waiting:  # an idle scheduler takes no write lock
         with transaction() as session:
             flow.feed(session, queue, clock.now())
+
+
+class Forget:
+    """Drops the holds of accounts that are well and for which no job waits, and a moment later looks whether one came."""
+
+    def __init__(self) -> None:
+        self._forgotten: list[str] = []
+
+    def look(self) -> None:
+        """One look."""
+        if self._forgotten or holds.read():
+            with transaction() as session:
+                holds.free_forgotten(session, self._forgotten)
+                self._forgotten = holds.forget(session, clock.now())
+
+    @staticmethod
+    def free_all() -> None:
+        """What a scheduler forgot that did not live to look again."""
+        with transaction() as session:
+            holds.free_forgotten(session)
 
 
 def find_lost() -> None:

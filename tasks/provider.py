@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs.errors import Cancelled, LeaseLost, Rejected, Snooze, TaskError, Unconfirmed
 from jobs.policy import RetryPolicy
 from runtime import clock
-from tasks import accounts, answers, once
+from tasks import accounts, answers, health, once
 from tasks.accounts import Account, AccountName, NotConfigured
 from tasks.answers import Answer, Answered, Errors
 from tasks.context import Context
@@ -91,6 +91,15 @@ class Provider(Generic[A]):
             self.find(name)
         except NotConfigured as missing:
             return str(missing)
+        return None
+
+    def check(self, account: A) -> TaskError | None:
+        """Make the probe's call, which has no effect. Returns what went wrong with it; None: the account answers."""
+        try:
+            if self.probe is not None:
+                self.probe(account)
+        except Exception as error:  # noqa: BLE001 - as of any call
+            return self.judge(error, repeatable=True)
         return None
 
     def judge(self, error: Exception, *, repeatable: bool) -> TaskError:
@@ -180,13 +189,17 @@ class ProviderTask(Task):
             call=partial(self._guard, self.run, payload, account, context, repeatable=bool(self.repeatable)),
             confirm=ask,
             settled=self.settled,
-            before=context.check,
+            before=partial(self._admit, account, context),
             account=account.name,
         )
         if self.repeatable:
             self._check_key(context)
             return once.do(step, None)
         return once.do(step, context.book, at_least_once=context.at_least_once)
+
+    def _admit(self, account: Account, context: Context) -> None:
+        context.check()
+        health.admit(account, None if self.provider.probe is None else partial(self.provider.check, account))
 
     def _check_key(self, context: Context) -> None:
         """Raises Unconfirmed if an earlier attempt was so long ago that the provider may not know our key any more."""
@@ -204,12 +217,16 @@ class ProviderTask(Task):
     def _guard(
         self, function: Callable[..., Any], payload: Any, account: Account, context: Context, *, repeatable: bool = True
     ) -> Any:
+        failure, started = None, clock.monotonic()
         try:
-            return function(payload, account, context)
+            result = function(payload, account, context)
         except (Snooze, Cancelled, LeaseLost):
             raise
         except Exception as error:  # noqa: BLE001 - what an SDK raises is its own affair
             failure = self.provider.judge(error, repeatable=repeatable)
+        health.report(account, failure, timedelta(seconds=clock.monotonic() - started))
+        if failure is None:
+            return result
         raise failure  # not in the handler: what is raised there drags along a chain in which secrets may stand
 
 

@@ -15,7 +15,7 @@ ROOT = str(Path(__file__).parent.parent)
 if ROOT not in sys.path:  # so that `from tests import make` works however pytest was started
     sys.path.insert(0, ROOT)
 
-from jobs import flow, migrate  # noqa: E402 - the path comes first
+from jobs import flow, holds, migrate  # noqa: E402 - the path comes first
 from runtime import clock as real_clock  # noqa: E402
 from runtime import database  # noqa: E402
 from runtime.broker import Hint  # noqa: E402
@@ -130,8 +130,10 @@ def ledger(request: pytest.FixtureRequest, configure: Callable[..., None], sent:
     engine = _fresh_sqlite(request) if request.param == "sqlite" else _emptied_postgres(request)
     database.use(engine)
     flow.window.__init__()
+    holds.memory.__init__()
     yield engine
     flow.window.__init__()
+    holds.memory.__init__()
     database.use(None)
 
 

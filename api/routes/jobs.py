@@ -16,7 +16,7 @@ from api.idempotency import IdempotencyKey, in_flight
 from api.orders import JobIn
 from api.prefer import Finish, PreferWait
 from api.schemas import AttemptOut, CountOut, JobDetail, JobOut, JobPage, LineOut, MomentOut, SparseJob, SparsePage, Timeline
-from jobs import flow, queries, search, store, timeline
+from jobs import flow, holds, queries, search, store, timeline
 from jobs.errors import MoveRefused
 from jobs.model import Job
 from jobs.submit import Key, digest_of, submit
@@ -127,7 +127,9 @@ async def retry_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
     def revive(session: Session) -> Job:
         found = queries.get(session, caller.tenant, job_id)
         now = clock.now()
-        room = flow.window.take(session, found.queue, now)  # before it counts as waiting itself
+        room = not holds.is_held(found.account) and flow.window.take(
+            session, found.queue, now
+        )  # before it counts as waiting itself
         revived = store.revive(session, job_id, now) or _refuse("retrying it", found)
         if room:
             released = store.release(session, [job_id], now)

@@ -5,6 +5,7 @@ from jobs.model.callers import ApiKey, IdempotencyKey, Place
 from jobs.model.columns import DEFAULT_TENANT
 from jobs.model.events import Event, Notice, Rulebook
 from jobs.model.fleet import Queue, Worker
+from jobs.model.holds import Cause, Hold
 from jobs.model.jobs import Job, Label
 from jobs.model.receipts import Receipt
 from jobs.model.rules import Endpoint, Source, Subscription
@@ -16,8 +17,10 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "Base",
+    "Cause",
     "Endpoint",
     "Event",
+    "Hold",
     "IdempotencyKey",
     "Job",
     "Label",

@@ -22,6 +22,7 @@ class Job(Base):
     tenant: Mapped[str] = mapped_column(sa.String(64), default=DEFAULT_TENANT)
     task: Mapped[str] = mapped_column(sa.String(128))
     queue: Mapped[str] = mapped_column(sa.String(64))
+    account: Mapped[str | None] = mapped_column(sa.String(64))  # of the provider that its task calls
     priority: Mapped[int] = mapped_column(sa.SmallInteger)
     payload: Mapped[Any] = mapped_column(sa.JSON)
     tags: Mapped[list[str]] = mapped_column(sa.JSON)
@@ -41,6 +42,7 @@ class Job(Base):
 
     created_at: Mapped[datetime]
     run_at: Mapped[datetime]  # not before
+    parked_at: Mapped[datetime | None]  # put aside: its account is held
     hinted_at: Mapped[datetime | None]  # when the hint was last sent to the broker
     started_at: Mapped[datetime | None]  # of the present or last attempt
     finished_at: Mapped[datetime | None]
@@ -50,7 +52,7 @@ class Job(Base):
     error: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     error_class: Mapped[str | None] = mapped_column(Words(64))  # of the last error, to be found by
     progress: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-    waits_for: Mapped[str | None] = mapped_column(Words(200))  # why a snoozed job waits, in words
+    waits_for: Mapped[str | None] = mapped_column(Words(200))  # why a snoozed or parked job waits, in words
     schedule_id: Mapped[UUID | None]
     event_id: Mapped[UUID | None]  # the event that set it off
     endpoint_id: Mapped[UUID | None]  # whom it tells of it
@@ -65,8 +67,9 @@ class Job(Base):
         CheckConstraint("state <> 'queued' OR hinted_at IS NOT NULL", name="hinted_when_queued"),
         CheckConstraint("attempt >= budget_from AND epoch >= attempt", name="counts"),
         CheckConstraint("priority BETWEEN 0 AND 3", name="priority_range"),
-        partial("jobs_due", "state = 'scheduled'", "queue", "priority", "run_at", "id"),
-        partial("jobs_due_at", "state = 'scheduled'", "run_at"),
+        partial("jobs_due", "state = 'scheduled' AND parked_at IS NULL", "queue", "priority", "run_at", "id"),
+        partial("jobs_due_at", "state = 'scheduled' AND parked_at IS NULL", "run_at"),
+        partial("jobs_parked", "parked_at IS NOT NULL", "account", "queue", "priority", "run_at", "id"),
         partial("jobs_hinted", "state = 'queued'", "queue", "hinted_at"),
         partial("jobs_running", "state = 'running'", "worker"),
         partial("jobs_expiring", "expires_at IS NOT NULL AND finished_at IS NULL", "expires_at"),
