@@ -1,5 +1,6 @@
 """What we have to say ourselves: notices become events."""
 
+import tasks
 from jobs import publication
 from runtime.database import transaction
 
@@ -12,6 +13,7 @@ def publish() -> None:
     for _ in range(MOST):
         if not publication.anything_waits():
             return
+        tasks.load()  # their `on=` are rules too; only who has something to say pays for it
         with transaction() as session:
             if publication.publish(session, BATCH) < BATCH:
                 return

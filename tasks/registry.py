@@ -4,7 +4,7 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -13,6 +13,8 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from jobs.errors import Invalid
+from jobs.matching import rulebook
+from jobs.matching.rulebook import Declared
 from jobs.policy import RetryPolicy
 from runtime.settings import settings
 from tasks.context import Context
@@ -178,11 +180,13 @@ def task(
     timeout: timedelta = timedelta(minutes=1),
     retry: RetryPolicy | None = None,
     example: dict[str, Any] | None = None,
+    on: str | Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     """Declare a function as a task.
 
     Its first parameter is the payload, and the annotation its model; a parameter annotated `Context` gets the attempt's
-    context. The first line of the docstring is the summary that the API shows, `example` a payload that works.
+    context. The first line of the docstring is the summary that the API shows, `example` a payload that works. Each event of
+    a type that `on` names (`on="order.paid"`, patterns as in subscriptions) makes a job, with the event's data as payload.
     """
 
     def declare(function: Function) -> Function:
@@ -191,6 +195,9 @@ def task(
         catalogue.add(
             Task(name, function, payload, wants_context, queue, timeout, retry or RetryPolicy(), summary, example or {})
         )
+        if on:
+            types = (on,) if isinstance(on, str) else tuple(on)
+            rulebook.declare(Declared(name, types, name, queue, timeout, retry or RetryPolicy()))
         return function
 
     return declare

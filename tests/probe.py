@@ -73,6 +73,12 @@ def careful(script: Script, context: Context) -> Any:
     return run(script, context)
 
 
+@task("probe.heard", retry=QUICK, on="probe.said")
+def heard(script: Script) -> Any:
+    """Do as an event of the type probe.said tells."""
+    return {"heard": script.do}
+
+
 @shared_task(bind=True, max_retries=3, default_retry_delay=0.05)
 def plain(self: Any, left: int, right: int, fail: int = 0) -> int:
     """A plain Celery task, as users have them."""
