@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, PlainSerializer
 from runtime.duration import Duration, parse, spell
 
 _SPELT = re.compile(r"(\d{1,9})/((?:\d+)?(?:ms|[smhdw]))", re.ASCII)
+_ONE = re.compile(r"^1(?=[a-z]+$)")
 
 
 class Calls(NamedTuple):
@@ -36,7 +37,7 @@ def _read(value: Any) -> Any:
 
 
 def _spell(calls: Calls) -> str:
-    return f"{calls.number}/{spell(calls.per)}"
+    return f"{calls.number}/{_ONE.sub('', spell(calls.per))}"
 
 
 def rate(spelt: str) -> Calls:

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from jobs import liveness, store
+from jobs import holds, liveness, store
 from jobs.model import Attempt, Job, LogLine, Receipt
 from jobs.outcome import Verdict
 from jobs.states import State
@@ -22,6 +22,8 @@ from runtime import clock, database, logs
 from runtime.accounts import variable
 from runtime.database import snapshot, transaction
 from tasks import clients, http
+from tasks.health.circuit import counts
+from tasks.health.limiter import rates
 from tasks.provider import ProviderTask
 from tests import make
 from tests.contract.integrations.entry import Entry
@@ -140,6 +142,8 @@ def bench(
 ) -> Iterator[Bench]:
     """The bench, with an account that calls the fake."""
     make.empty(suite_ledger)
+    for remembered in (holds.memory, counts, rates):  # what other tests did to the account
+        remembered.__init__()  # type: ignore[misc]
     (task, entry), said = provided, []
     root, formerly = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
