@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -31,6 +31,13 @@ class Pulse(Protocol):
 
     @property
     def beats(self) -> int: ...
+
+
+class Held(NamedTuple):
+    """A claim of a living worker, and whether someone wants its job cancelled."""
+
+    claim: Claim
+    cancel_requested: bool
 
 
 def register(session: Session, pid: int, pool: str, queues: Sequence[str], slots: int) -> UUID:
@@ -65,10 +72,10 @@ def retire(session: Session, worker: UUID) -> None:
     session.execute(update(Worker).where(Worker.id == worker, Worker.stopped_at.is_(None)).values(stopped_at=clock.now()))
 
 
-def asked_to_cancel(session: Session, worker: UUID) -> set[UUID]:
-    """The jobs running here that someone wants cancelled."""
-    query = select(Job.id).where(Job.worker == worker, Job.state == State.RUNNING, Job.cancel_requested.is_(True))
-    return set(session.scalars(query))
+def held(session: Session, worker: UUID) -> Sequence[Held]:
+    """The claims under which jobs run here, as the ledger has it."""
+    query = select(Job.id, Job.epoch, Job.cancel_requested).where(Job.worker == worker, Job.state == State.RUNNING)
+    return [Held(Claim(job_id, epoch, worker), cancel) for job_id, epoch, cancel in session.execute(query)]
 
 
 def live(session: Session) -> Sequence[Worker]:

@@ -13,23 +13,38 @@ from jobs.states import FINAL, State
 from tests.third_party import ThirdParty
 
 
-def check(engine: sa.Engine, accepted: Collection[UUID] = (), third_party: ThirdParty | None = None) -> None:
+def check(engine: sa.Engine, accepted: Collection[UUID], third_party: ThirdParty) -> None:
     """The invariants that hold at any moment, whatever is broken.
 
     Raises:
         AssertionError: something was lost, doubled, overlapping or half recorded.
     """
+    for earlier, later in (pair for tries in check_attempts(engine) for pair in pairwise(tries)):
+        ended = earlier.finished_at
+        assert ended is not None and ended <= later.started_at, f"{later.job_id} ran twice at once"
     with Session(engine) as session:
         jobs = {job.id: job for job in session.scalars(sa.select(Job))}
-        attempts = list(session.scalars(sa.select(Attempt).order_by(Attempt.job_id, Attempt.epoch)))
         workers = set(session.scalars(sa.select(Worker.id)))
     lost = set(accepted) - set(jobs)
     assert not lost, f"{len(lost)} accepted jobs have no row: {_some(lost)}"
     homeless = [job.id for job in jobs.values() if job.state is State.RUNNING and job.worker not in workers]
     assert not homeless, f"running under a worker that the ledger does not know: {_some(homeless)}"
-    _check_attempts(jobs, attempts)
-    if third_party is not None:
-        _check_effects(jobs, third_party)
+    _check_effects(jobs, third_party)
+
+
+def check_attempts(engine: sa.Engine) -> list[list[Attempt]]:
+    """That each claim is one attempt, and epochs rise. Returns the attempts of each job."""
+    with Session(engine) as session:
+        jobs = session.scalars(sa.select(Job)).all()
+        of_job: defaultdict[UUID, list[Attempt]] = defaultdict(list)
+        for attempt in session.scalars(sa.select(Attempt).order_by(Attempt.epoch)):
+            of_job[attempt.job_id].append(attempt)
+    for job in jobs:
+        tries = of_job[job.id]
+        assert [attempt.epoch for attempt in tries] == list(range(1, job.epoch + 1)), f"a claim of {job.id} has no attempt"
+        open_tries = [attempt.epoch for attempt in tries if attempt.outcome is None]
+        assert open_tries == ([job.epoch] if job.state is State.RUNNING else []), f"an attempt of {job.id} never ended"
+    return list(of_job.values())
 
 
 def check_settled(engine: sa.Engine) -> None:
@@ -37,19 +52,6 @@ def check_settled(engine: sa.Engine) -> None:
     with Session(engine) as session:
         open_jobs = session.execute(sa.select(Job.id, Job.state).where(Job.state.not_in(FINAL))).all()
     assert not open_jobs, f"{len(open_jobs)} jobs are stuck: {_some(open_jobs)}"
-
-
-def _check_attempts(jobs: dict[UUID, Job], attempts: list[Attempt]) -> None:
-    of_job: defaultdict[UUID, list[Attempt]] = defaultdict(list)
-    for attempt in attempts:
-        of_job[attempt.job_id].append(attempt)
-    for job_id, job in jobs.items():
-        tries = of_job[job_id]
-        assert [attempt.epoch for attempt in tries] == list(range(1, job.epoch + 1)), f"a claim of {job_id} has no attempt"
-        open_tries = [attempt.epoch for attempt in tries if attempt.outcome is None]
-        assert open_tries == ([job.epoch] if job.state is State.RUNNING else []), f"an attempt of {job_id} never ended"
-        for earlier, later in pairwise(tries):
-            assert earlier.finished_at is not None and earlier.finished_at <= later.started_at, f"{job_id} ran twice at once"
 
 
 def _check_effects(jobs: dict[UUID, Job], third_party: ThirdParty) -> None:

@@ -38,7 +38,16 @@ def execute(celery_task: CeleryTask, *_: Any, **__: Any) -> None:
         JobFailed: the job failed for good.
     """
     member, job_id = here(), _job_id(celery_task.request.id)
-    job = _claim(job_id, member) if job_id else None
+    if job_id is None:
+        metrics.hints_stale.inc()
+        raise Ignore
+    with member.roll.in_hand(job_id):
+        settled = _claim_and_run(job_id, member)
+    _tell(settled)
+
+
+def _claim_and_run(job_id: UUID, member: Member) -> Job | None:
+    job = _claim(job_id, member)
     if job is None:
         metrics.hints_stale.inc()
         raise Ignore
@@ -47,7 +56,7 @@ def execute(celery_task: CeleryTask, *_: Any, **__: Any) -> None:
         log.info(
             "attempt ended", state=settled.state if settled else "overtaken", reason=settled.reason if settled else None
         )
-    _tell(settled)
+    return settled
 
 
 def _run(job: Job, member: Member) -> Job | None:
@@ -62,12 +71,13 @@ def _run(job: Job, member: Member) -> Job | None:
 
 
 def _claim(job_id: UUID, member: Member) -> Job | None:
-    """Take the job. With the database away nothing is taken: the row stays queued, and its hint will be sent again."""
+    """Take the job. With the database away nothing is taken; if it was all the same, the next heartbeat gives it back."""
     if member.draining.is_set() or not member.is_trusted or member.id is None:
         return None
     try:
         return write(partial(store.claim, job_id=job_id, worker=member.id, now=clock.now()), job_id)
     except Unavailable as error:
+        member.doubts.add(job_id)
         log.warning("not claimed: the database is away", job_id=str(job_id), error=str(error)[:300])
         return None
 

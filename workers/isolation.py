@@ -8,13 +8,14 @@ import threading
 from uuid import UUID
 
 import structlog
+from tenacity import retry, retry_if_exception_type, wait_exponential
 
 import tasks
 from jobs import liveness, store
 from jobs.model import Job
 from jobs.outcome import Stopped
 from runtime import logs
-from runtime.database import snapshot, transaction
+from runtime.database import Unavailable, snapshot, transaction
 from runtime.process import die_with_parent
 from runtime.settings import settings
 from workers.attempt import attempt, begin
@@ -69,6 +70,7 @@ def _await(child: "subprocess.Popen[bytes]", running: Running) -> int:
                 child.kill()
 
 
+@retry(retry=retry_if_exception_type(Unavailable), wait=wait_exponential(0.1, max=2))
 def _left(job: Job, running: Running, code: int, had_begun: bool) -> Job | None:
     if running.fenced:
         return running.settled

@@ -10,8 +10,9 @@ import structlog
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from jobs import liveness
+from jobs import liveness, store
 from jobs.model import Job, LogLine
+from jobs.store import Claim
 from runtime import clock
 from runtime.database import Unavailable, transaction
 from runtime.settings import settings
@@ -32,6 +33,7 @@ class Member:
     draining: threading.Event = field(default_factory=threading.Event)
     buried: threading.Event = field(default_factory=threading.Event)
     on_burial: Callable[[], object] = lambda: None
+    doubts: set[UUID] = field(default_factory=set)  # jobs whose claim may have been committed, or not
     always_trusted: bool = False  # a process that lives and dies by another's lease
     _renewed: float = 0.0
 
@@ -73,28 +75,46 @@ class Member:
         while not self.buried.wait(wait):
             started = clock.monotonic()
             try:
-                if not self._renew():
+                if not self.renew():
                     log.error("given up for dead by the scheduler: this process may not go on")
                     self.buried.set()
                     self.on_burial()
                 self._renewed, wait = started, period
-            except Unavailable as error:
-                log.warning("lease not renewed", error=str(error)[:300], trusted=self.is_trusted)
+            except Exception as error:  # noqa: BLE001 - were this thread to end, the worker would take hints and run none
+                log.warning("lease not renewed", error=repr(error)[:300], trusted=self.is_trusted)
                 wait = min(1.0, period)
 
-    def _renew(self) -> bool:
+    def renew(self) -> bool:
+        """Renew the lease, write what the attempts say, and hear what is wanted of them. False: given up for dead."""
         assert self.id is not None  # noqa: S101 - join comes first
+        doubts = set(self.doubts)
         with transaction() as session:
             if not liveness.renew(session, self.id):
                 return False
-            wanted = liveness.asked_to_cancel(session, self.id)
+            held = liveness.held(session, self.id)
             attempts = self.roll.snapshot()
             for running in attempts:
                 write_record(session, running)
+        wanted = {claim.job_id for claim, cancel_requested in held if cancel_requested}
         for running in attempts:
             if running.claim.job_id in wanted and not running.cancelled.is_set():
                 running.cancel()
+        for claim, _ in held:
+            if not self.roll.has_in_hand(claim.job_id):
+                give_back(claim, never_begun=claim.job_id in doubts)
+        self.doubts -= doubts
         return True
+
+
+def give_back(claim: Claim, *, never_begun: bool) -> None:
+    """The ledger says that a job runs here, and it does not: the answer to a commit was lost, or we have a bug."""
+    with transaction() as session:
+        job = store.find(session, claim.job_id)
+        if never_begun:
+            store.hand_back(session, claim, clock.now())
+        elif job is not None and (job.epoch, job.worker) == (claim.epoch, claim.worker):
+            liveness.rescue(session, job, poison=settings().poison_crashes)
+    log.warning("given back: no thread here has it in hand", job_id=str(claim.job_id), never_begun=never_begun)
 
 
 def write_record(session: Session, running: Running) -> None:

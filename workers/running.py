@@ -1,9 +1,12 @@
 """The attempts that run in this process: what its other threads must know of them."""
 
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from jobs.model import Job
 from jobs.store import Claim
@@ -54,7 +57,25 @@ class Roll:
 
     def __init__(self) -> None:
         self._all: set[Running] = set()
+        self._in_hand: Counter[UUID] = Counter()
         self._changed = threading.Condition()
+
+    @contextmanager
+    def in_hand(self, job_id: UUID) -> Iterator[None]:
+        """From before a job is claimed until after it is settled, a thread of this process has it in hand."""
+        with self._changed:
+            self._in_hand[job_id] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._in_hand[job_id] -= 1
+                self._in_hand += Counter()  # drops the zeros
+
+    def has_in_hand(self, job_id: UUID) -> bool:
+        """Whether a thread of this process has the job in hand."""
+        with self._changed:
+            return self._in_hand[job_id] > 0
 
     def add(self, running: Running) -> None:
         """An attempt begins."""

@@ -283,8 +283,10 @@ def test_a_cancel_that_was_asked_for_is_honoured_when_the_worker_dies(worker: UU
     job = running(worker)
     with transaction() as session:
         store.cancel(session, job.id, clock.now())
-        assert liveness.asked_to_cancel(session, worker) == {job.id}
-        assert liveness.asked_to_cancel(session, UUID(int=9)) == set()
+        assert [(held.claim, held.cancel_requested) for held in liveness.held(session, worker)] == [
+            (make.claim_of(job), True)
+        ]
+        assert liveness.held(session, UUID(int=9)) == []
     dies(worker)
     (stopped,) = rescue_all()
     assert stopped is not None
