@@ -52,6 +52,7 @@ class Entry:
         aside: answers to requests beside the one that counts, such as for a token.
         found, absent: by task, answers to the question whether an earlier call was done, for tasks with `confirm`.
         special: answers of the provider's own.
+        specification: the provider's published one (a name below `specs`): request and success are held against it.
         elsewhere: the test file that holds the provider to the same rules, if it does not speak HTTP.
     """
 
@@ -66,6 +67,7 @@ class Entry:
     found: Mapping[str, Answer] = field(default_factory=dict)
     absent: Mapping[str, Answer] = field(default_factory=dict)
     special: Sequence[Special] = ()
+    specification: str | None = None
     elsewhere: str | None = None
 
 

@@ -21,6 +21,7 @@ from tasks.provider import ProviderTask, providers
 from tests.contract.integrations.conftest import Bench
 from tests.contract.integrations.entry import Entry, Special, entry
 from tests.contract.integrations.fake import Answer, Request, Script
+from tests.contract.specification import specification
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[3]
@@ -66,7 +67,7 @@ def _no(status: int, **headers: str) -> Callable[[Bench], Script]:
 
 
 def _in_a_minute(bench: Bench) -> Script:
-    return _no(429, retry_after=format_datetime(clock.now() + MINUTE, usegmt=True))(bench)
+    return lambda request: _no(429, retry_after=format_datetime(clock.now() + MINUTE, usegmt=True))(bench)(request)
 
 
 def _cut(_: Bench) -> Script:
@@ -104,6 +105,9 @@ CASES = [
     Case("garbage", _garbage, Ambiguous),
 ]
 
+specified = pytest.mark.parametrize(
+    "provided", [pytest.param(each, id=each[0].name) for each in _provided() if each[1].specification]
+)
 provided = pytest.mark.parametrize("provided", [pytest.param(each, id=each[0].name) for each in _provided()])
 specials = pytest.mark.parametrize(
     ("provided", "special"),
@@ -153,6 +157,17 @@ def test_a_call_that_works_is_one_request(bench: Bench) -> None:
     assert job.state is State.SUCCEEDED, job.error
     assert len(bench.fake.requests) == 1
     _check_nothing_shown(bench)
+
+
+@specified
+def test_request_and_answer_are_what_the_provider_published(bench: Bench) -> None:
+    bench.fake.script = _works(bench)
+    bench.run(bench.submit())
+    (request,) = bench.fake.requests
+    assert bench.entry.specification is not None
+    published = specification(bench.entry.specification)
+    published.check_request(request)
+    published.check_response(request, bench.entry.success[bench.task.name])
 
 
 @provided

@@ -1,0 +1,50 @@
+"""Providers' published specifications, and our requests held against them. `specs/README.md` says where they come from."""
+
+import gzip
+import json
+from functools import cache
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from openapi_core import Config, OpenAPI
+from openapi_core.testing import MockRequest, MockResponse
+
+from tests.contract.integrations.fake import Answer, Request
+
+SPECS = Path(__file__).parent / "specs"
+
+
+class Specification:
+    """An OpenAPI description: `name` is its file below `specs`, without .json.gz."""
+
+    def __init__(self, name: str) -> None:
+        document = json.loads(gzip.decompress((SPECS / f"{name}.json.gz").read_bytes()))
+        self.server = document["servers"][0]["url"].rstrip("/")
+        self._api = OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))
+
+    def check_request(self, request: Request) -> None:
+        """Raises OpenAPIError if the provider would not take the request."""
+        self._api.validate_request(self._as_sent(request))
+
+    def check_response(self, request: Request, answer: Answer) -> None:
+        """Raises OpenAPIError if the provider would not answer so."""
+        kind = {"content-type": "application/json", **answer.headers}
+        response = MockResponse(answer.content(), answer.status, kind, kind["content-type"].partition(";")[0])
+        self._api.validate_response(self._as_sent(request), response)
+
+    def _as_sent(self, request: Request) -> MockRequest:
+        return MockRequest(
+            self.server,
+            request.method.lower(),
+            request.path,
+            args=dict(parse_qsl(request.query)),
+            headers=dict(request.headers),
+            data=request.body,
+            content_type=request.headers.get("content-type", ""),
+        )
+
+
+@cache
+def specification(name: str) -> Specification:
+    """The specification, read once."""
+    return Specification(name)
