@@ -131,7 +131,7 @@ def engine() -> sa.Engine:
 def use(chosen: sa.Engine | None) -> None:
     """Make `chosen` this process's engine (a test's database, the API's shorter patience); None forgets it."""
     if _engines.engine is not None and _engines.engine is not chosen:
-        _engines.engine.dispose()
+        _engines.engine.dispose(close=_engines.pid == os.getpid())  # a child must not close what its parent still uses
     _engines.engine, _engines.pid = chosen, os.getpid()
 
 

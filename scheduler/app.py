@@ -4,6 +4,7 @@ from typing import Any
 
 from celery import signals
 
+from jobs import schema
 from runtime import exposition, logs
 from runtime.broker import app
 
@@ -16,5 +17,6 @@ def _logs(**_: Any) -> None:
 
 
 @signals.beat_init.connect
-def _metrics(**_: Any) -> None:
+def _begin(**_: Any) -> None:
+    schema.require()
     exposition.serve()

@@ -10,6 +10,7 @@ import structlog
 from celery import signals
 from celery.platforms import EX_FAILURE
 
+from jobs import schema
 from runtime import database, exposition, logs
 from runtime.broker import Lanes
 from runtime.settings import settings
@@ -37,6 +38,7 @@ def _logs(**_: Any) -> None:
 
 @signals.celeryd_init.connect
 def _before_fork(**_: Any) -> None:
+    schema.require()
     _Pipe.reading, _Pipe.writing = os.pipe()
 
 

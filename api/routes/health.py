@@ -6,14 +6,14 @@ import hmac
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
-from sqlalchemy import text
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
 from api.dependencies import InLedger
 from api.kinds import KINDS
 from api.ledger import LedgerBusy
 from api.problems import Refused
-from jobs import liveness
+from jobs import liveness, schema
 from runtime.publisher import publisher
 from runtime.settings import settings
 
@@ -27,6 +27,7 @@ class Readiness(BaseModel):
     database: str
     broker: str
     workers: int
+    doubts: list[str] = Field([], description="settings by which the database may lose what it has confirmed")
 
 
 @router.get("/livez")
@@ -35,16 +36,25 @@ async def livez() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", responses={503: {"description": "Jobs cannot be accepted: the database does not answer."}})
+@router.get(
+    "/readyz", responses={503: {"description": "Jobs cannot be accepted: the database does not answer, or lacks tables."}}
+)
 async def readyz(response: Response, ledger: InLedger) -> Readiness:
     """Jobs are accepted. They are without a broker and without workers too: they wait in the ledger."""
     try:
-        workers = len(await ledger.read(liveness.live))
-        await ledger.read(lambda session: session.execute(text("SELECT 1")))
+        workers, doubts = await ledger.read(_look)
     except LedgerBusy:
         response.status_code = 503
         return Readiness(status="not ready", database="away", broker=_broker(), workers=0)
-    return Readiness(status="ready", database="ok", broker=_broker(), workers=workers)
+    except schema.SchemaMismatch as mismatch:
+        response.status_code = 503
+        return Readiness(status="not ready", database=str(mismatch), broker=_broker(), workers=0)
+    return Readiness(status="ready", database="ok", broker=_broker(), workers=workers, doubts=doubts)
+
+
+def _look(session: Session) -> tuple[int, list[str]]:
+    schema.check(session)
+    return len(liveness.live(session)), schema.doubts(session)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

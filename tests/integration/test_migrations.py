@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.orm import Session
 
-from jobs import migrate
+from jobs import migrate, schema
 from jobs.model import Base
 from runtime import database
 from tests.servers import Postgres
@@ -103,6 +106,72 @@ def test_what_goes_up_comes_down(empty: sa.Engine) -> None:
     assert set(sa.inspect(empty).get_table_names()) == {"alembic_version"}
     migrate.upgrade(empty)
     assert migrate.is_current(empty)
+
+
+def test_a_migration_only_adds_unless_it_says_which_version_it_needs(empty: sa.Engine) -> None:
+    migrate.upgrade(empty, "0001")
+    before = columns_of(empty)
+    for migration in migrate.missing(empty):
+        migrate.upgrade(empty, migration.revision)
+        after = columns_of(empty)
+        if not hasattr(migration.module, "oldest"):
+            check_only_added(before, after)
+        before = after
+
+
+def columns_of(engine: sa.Engine) -> dict[str, dict[str, Any]]:
+    inspector = sa.inspect(engine)
+    return {
+        table: {column["name"]: column for column in inspector.get_columns(table)} for table in inspector.get_table_names()
+    }
+
+
+def check_only_added(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> None:
+    """What older code reads is there, and what it writes is taken."""
+    for table, columns in before.items():
+        assert columns.keys() <= after[table].keys(), f"{table}: older code reads a column that is gone"
+        for name, column in after[table].items():
+            old = columns.get(name)
+            optional = column["nullable"] or column["default"] is not None
+            assert optional or (old is not None and not old["nullable"]), f"{table}.{name}: older code writes no value"
+            assert old is None or str(old["type"]) == str(column["type"]), f"{table}.{name}: its type has changed"
+
+
+def test_the_ledger_says_which_versions_it_suits(empty: sa.Engine) -> None:
+    migrate.upgrade(empty)
+    with Session(empty) as session:
+        schema.check(session)
+        session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        schema.check(session)  # a newer version has added to it
+        session.execute(sa.text("UPDATE alembic_version SET oldest = '9998'"))
+        with pytest.raises(schema.SchemaMismatch, match="Start a newer version"):
+            schema.check(session)
+
+
+def test_older_code_leaves_a_newer_ledger_as_it_is(empty: sa.Engine) -> None:
+    migrate.upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    assert migrate.missing(empty) == []
+    migrate.upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET oldest = '9998'"))
+    with pytest.raises(schema.SchemaMismatch):
+        migrate.upgrade(empty)
+
+
+@pytest.mark.parametrize("has", [None, "0001"])
+def test_newer_code_says_what_an_older_ledger_needs(empty: sa.Engine, has: str | None) -> None:
+    if has:
+        migrate.upgrade(empty, has)
+    with Session(empty) as session, pytest.raises(schema.SchemaMismatch, match="`treadle migrate`"):
+        schema.check(session)
+
+
+def test_the_revisions_read_from_the_files_are_alembic_s() -> None:
+    scripts = ScriptDirectory.from_config(migrate._config())
+    assert schema.head() == scripts.get_current_head()
+    assert schema.known() == {script.revision: script.down_revision or "" for script in scripts.walk_revisions()}
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(empty: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
