@@ -49,13 +49,12 @@ def send(mail: Mail, account: SendGrid, context: Context) -> dict[str, Any]:
 def _body(mail: Mail, context: Context) -> dict[str, Any]:
     content = {"text/plain": mail.text, "text/html": mail.html}
     body = {
-        "personalizations": [_recipients(mail)],
+        "personalizations": [{**_recipients(mail), "custom_args": {"job_id": str(context.job_id)}}],
         "from": _address(mail.sender),
         "reply_to": mail.reply_to and _address(mail.reply_to),
         "subject": mail.subject,
         "content": [{"type": kind, "value": value} for kind, value in content.items() if value],
         "headers": {**mail.headers, "Message-ID": message_id(context)},
-        "custom_args": {"job_id": str(context.job_id)},
         "categories": mail.categories,
         "mail_settings": {"sandbox_mode": {"enable": True}} if mail.sandbox else None,
     }

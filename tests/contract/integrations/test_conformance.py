@@ -67,7 +67,10 @@ def _no(status: int, **headers: str) -> Callable[[Bench], Script]:
 
 
 def _in_a_minute(bench: Bench) -> Script:
-    return lambda request: _no(429, retry_after=format_datetime(clock.now() + MINUTE, usegmt=True))(bench)(request)
+    def script(request: Request) -> Answer | None:  # the date is that of the answer, not of the test's start
+        return _no(429, retry_after=format_datetime(clock.now() + MINUTE, usegmt=True))(bench)(request)
+
+    return script
 
 
 def _cut(_: Bench) -> Script:
