@@ -77,6 +77,12 @@ KINDS = {
         "Something broke on our side",
         "Nothing was stored, unless the detail says so. The request_id leads to the log.",
     ),
+    "overloaded": Kind(
+        503,
+        "The queue is too late to take more",
+        "Jobs of this priority have waited in the queue for longer than TREADLE_SHED_AFTER. Nothing was stored; try again "
+        "after Retry-After. Reads and control go on.",
+    ),
     "ledger-busy": Kind(
         503,
         "The ledger does not answer",

@@ -116,6 +116,7 @@ class JobIn(BaseModel):
             unique=self.unique.wish(self.payload) if self.unique else None,
             callback=self.callback,
             tenant=caller.tenant,
+            caller=caller.key_id,
             request_id=request_id,
             traceparent=trace,
         )

@@ -1,5 +1,6 @@
 """Every error as an RFC 9457 problem: the only place that knows both our errors and HTTP."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from jobs.errors import (
     KeyReused,
     MoveRefused,
     NotUnique,
+    Overloaded,
     RuleExists,
     RuleNotFound,
     ScheduleExists,
@@ -89,7 +91,8 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 async def _job_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, JobError)  # noqa: S101 - registered for this class
     kind, more = kind_of(error)
-    return problem(request, kind, str(error), **more) if kind else await _bug(request, error)
+    headers = {"Retry-After": str(math.ceil(error.after.total_seconds()))} if isinstance(error, Overloaded) else None
+    return problem(request, kind, str(error), headers=headers, **more) if kind else await _bug(request, error)
 
 
 def kind_of(error: JobError) -> tuple[str | None, dict[str, Any]]:
@@ -103,6 +106,8 @@ def kind_of(error: JobError) -> tuple[str | None, dict[str, Any]]:
             return "key-reused", {}
         case NotUnique():
             return "not-unique", {"job_id": str(error.holder)}
+        case Overloaded():
+            return "overloaded", {}
         case MoveRefused() | ScheduleExists() | RuleExists():
             return "conflict", {}
     return None, {}

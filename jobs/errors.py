@@ -5,6 +5,7 @@
     ├── MoveRefused               the job is not in a state that allows it
     ├── KeyReused                 same Idempotency-Key, other request
     ├── NotUnique                 another job holds the place that this one asks for
+    ├── Overloaded                the queue is too late to take more
     ├── ScheduleNotFound
     ├── ScheduleExists
     ├── EventNotFound
@@ -66,6 +67,14 @@ class NotUnique(JobError):
         late = "" if wish == "reject" else f" It has been started, so it can no longer be changed by {wish!r}."
         super().__init__(f"The job {holder} holds this place, and is {state}.{late}")
         self.holder = holder
+
+
+class Overloaded(JobError):
+    """Jobs wait in the queue for too long already. `after` is when to ask again."""
+
+    def __init__(self, queue: str, after: timedelta) -> None:
+        super().__init__(f"The queue {queue!r} is late: what it holds has waited for longer than this service allows.")
+        self.after = after
 
 
 class ScheduleNotFound(JobError):

@@ -40,18 +40,32 @@ def offer(session: Session, jobs: Iterable[Job]) -> None:
         after_commit(session, lambda: publisher.offer(hints))
 
 
-def room(session: Session, queue: str) -> int:
-    """How many more hints the queue's window takes; 0 while it is paused."""
-    if _paused(session, queue):
+def room(session: Session, queue: str, priority: int = 0) -> int:
+    """How many more hints of a priority the queue's window takes; 0 while it is paused.
+
+    Hints of less important jobs do not count, so that none of them holds this one up.
+    """
+    if is_paused(session, queue):
         return 0
     window = settings().hint_window
-    hinted = select(Job.id).where(Job.state == State.QUEUED, Job.queue == queue).limit(window).subquery()
-    return window - session.scalars(select(func.count()).select_from(hinted)).one()
+    hinted = select(Job.id).where(Job.state == State.QUEUED, Job.queue == queue, Job.priority >= priority).limit(window)
+    return window - session.scalars(select(func.count()).select_from(hinted.subquery())).one()
 
 
-def due(session: Session, queue: str, now: datetime, limit: int) -> list[UUID]:
+def due(session: Session, queue: str, now: datetime, limit: int, priorities: Sequence[int] = PRIORITIES) -> list[UUID]:
     """The next jobs of a queue that could run now: by priority, then by the time they were due."""
-    return line.first(session, limit, Job.parked_at.is_(None), Job.queue == queue, Job.run_at <= now)
+    waiting = Job.parked_at.is_(None), Job.queue == queue, Job.run_at <= now
+    return line.first(session, limit, *waiting, priorities=priorities)
+
+
+def due_within(session: Session, queue: str, now: datetime, taken: int = 0) -> list[UUID]:
+    """The same, as far as the window has room for their priority beside `taken` more."""
+    found: list[UUID] = []
+    for priority in PRIORITIES:
+        free = room(session, queue, priority) - taken - len(found)
+        if free > 0:
+            found += due(session, queue, now, free, (priority,))
+    return found
 
 
 def anything_due(now: datetime) -> bool:
@@ -61,22 +75,21 @@ def anything_due(now: datetime) -> bool:
 
 def is_wanting(session: Session, queue: str, free: Iterable[Hold], now: datetime) -> bool:
     """Whether the queue has room for a job that is due, or parked for an account that lets some go. Only reads."""
-    if room(session, queue) <= 0:
+    if room(session, queue, PRIORITIES[0]) <= 0:
         return False
-    return bool(due(session, queue, now, 1)) or any(holds.any_parked(session, hold.account, queue) for hold in free)
+    return bool(due_within(session, queue, now)) or any(holds.any_parked(session, hold.account, queue) for hold in free)
 
 
 def feed(session: Session, queue: str, now: datetime) -> int:
     """Release what is due into the queue's window; first what held accounts let go. Returns how many jobs went."""
-    free = room(session, queue)
-    if free <= 0:
+    if is_paused(session, queue):
         return 0
-    in_order: list[UUID] = []
+    free, in_order = room(session, queue), list[UUID]()
     if held := holds.locked(session):
         _park(session, queue, held, now)
         for hold in held.values():
             in_order += holds.take(session, hold, queue, now, free - len(in_order))
-    in_order += due(session, queue, now, free - len(in_order))
+    in_order += due_within(session, queue, now, taken=len(in_order))
     if not in_order:
         return 0
     released = {job.id: job for job in store.release(session, in_order, now)}  # in any order, as databases return rows
@@ -104,11 +117,11 @@ def queues_unclaimed(before: datetime) -> list[str]:
 def unclaimed(session: Session, queue: str, before: datetime) -> Sequence[UUID]:
     """Jobs whose hint was sent before `before` and which no worker has taken."""
     query = select(Job.id).where(Job.state == State.QUEUED, Job.queue == queue, Job.hinted_at < before)
-    return session.scalars(query.order_by(Job.hinted_at).limit(settings().hint_window)).all()
+    return session.scalars(query.order_by(Job.hinted_at).limit(settings().hint_window * len(PRIORITIES))).all()
 
 
-def oldest_ready(session: Session, queue: str, now: datetime) -> datetime | None:
-    """Since when the job that has waited longest could have run; None if none waits."""
+def oldest_ready(session: Session, queue: str, now: datetime, priority: int = 0) -> datetime | None:
+    """Since when the job of this priority or above that has waited longest could have run; None if none waits."""
     firsts = [
         select(func.min(Job.run_at)).where(
             Job.state == State.SCHEDULED,
@@ -118,13 +131,16 @@ def oldest_ready(session: Session, queue: str, now: datetime) -> datetime | None
             Job.run_at <= now,
         )
         for p in PRIORITIES
+        if p >= priority
     ]
-    firsts.append(select(func.min(Job.run_at)).where(Job.state == State.QUEUED, Job.queue == queue))
+    hinted = Job.state == State.QUEUED, Job.queue == queue, Job.priority >= priority
+    firsts.append(select(func.min(Job.run_at)).where(*hinted))
     times = [time for query in firsts if (time := session.scalars(query).one()) is not None]
     return min(times, default=None)
 
 
-def _paused(session: Session, queue: str) -> bool:
+def is_paused(session: Session, queue: str) -> bool:
+    """Whether someone has paused the queue."""
     return session.scalars(select(Queue.paused_at).where(Queue.name == queue)).one_or_none() is not None
 
 
@@ -134,16 +150,16 @@ class Window:
     KEEP = 0.25  # seconds
 
     def __init__(self) -> None:
-        self._left: dict[str, tuple[float, int]] = {}
+        self._left: dict[tuple[str, int], tuple[float, int]] = {}
 
-    def take(self, session: Session, queue: str, now: datetime) -> bool:
+    def take(self, session: Session, queue: str, now: datetime, priority: int = 0) -> bool:
         """Whether a job may go straight to the queue: there is room, and no backlog that it would overtake."""
-        until, left = self._left.get(queue, (0.0, 0))
+        until, left = self._left.get((queue, priority), (0.0, 0))
         if clock.monotonic() >= until:
-            until, left = clock.monotonic() + self.KEEP, room(session, queue)
-            if left > 0 and due(session, queue, now, 1):
+            until, left = clock.monotonic() + self.KEEP, room(session, queue, priority)
+            if left > 0 and due(session, queue, now, 1, [p for p in PRIORITIES if p >= priority]):
                 left = 0
-        self._left[queue] = (until, max(0, left - 1))
+        self._left[queue, priority] = (until, max(0, left - 1))
         return left > 0
 
 

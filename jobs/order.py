@@ -56,6 +56,7 @@ class Order:
     metadata: dict[str, str] = field(default_factory=dict)
     unique: Unique | None = None
     tenant: str = DEFAULT_TENANT
+    caller: str | None = None  # the API key that sent it; None: it comes from within
     schedule_id: UUID | None = None
     event_id: UUID | None = None
     endpoint_id: UUID | None = None
@@ -68,6 +69,7 @@ class Order:
         return {
             "id": job_id,
             "tenant": self.tenant,
+            "caller": self.caller,
             "task": self.task,
             "queue": self.queue,
             "account": self.account,

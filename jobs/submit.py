@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from jobs import flow, holds, idempotency, labels, queries, unique
+from jobs import admission, flow, holds, idempotency, labels, queries, unique
 from jobs.errors import JobError, JobNotFound
 from jobs.idempotency import Key, digest_of
 from jobs.model import Job
@@ -19,6 +19,7 @@ from jobs.order import OnConflict, Order
 from jobs.states import State
 from runtime import clock, metrics
 from runtime.database import after_commit
+from runtime.settings import settings
 
 __all__ = ["Key", "Order", "Submission", "digest_of", "submit", "submit_many"]
 
@@ -43,6 +44,7 @@ def submit(session: Session, order: Order, key: Key | None = None) -> Submission
     Raises:
         KeyReused: the key came before with another request.
         NotUnique: another job holds the order's place, and the order does not want it instead.
+        Overloaded: the queue is too late to take more.
     """
     (made,) = _record(session, [(order, key)])
     if isinstance(made, JobError):
@@ -52,7 +54,7 @@ def submit(session: Session, order: Order, key: Key | None = None) -> Submission
 
 def submit_many(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> list[Submission | JobError]:
     """Record many jobs of one tenant in this transaction. An order that is refused has its error in its place."""
-    if all(order.unique is None for order, _ in orders):
+    if settings().shed_after is None and all(order.unique is None for order, _ in orders):
         return _record(session, orders)
     return [_alone(session, order, key) for order, key in orders]
 
@@ -81,7 +83,7 @@ def _record(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> lis
                 idempotency.point(session, order.tenant, key, holder.id)
             answers.append(Submission(holder, in_place=order.unique.on_conflict))
         else:
-            made.append(Job(**order.row(job_id, now)))
+            made.append(Job(**admission.admit(session, order, now).row(job_id, now)))
             answers.append(Submission(made[-1]))
     _insert(session, made)
     return answers
@@ -105,7 +107,7 @@ def _insert(session: Session, made: Sequence[Job]) -> None:
         return
     now, hinted = clock.now(), []
     for job in made:
-        if job.run_at <= now and not holds.keeps(job, now) and flow.window.take(session, job.queue, now):
+        if job.run_at <= now and not holds.keeps(job, now) and flow.window.take(session, job.queue, now, job.priority):
             job.state, job.hinted_at = State.QUEUED, now
             hinted.append(job)
     session.execute(insert(Job), [_values(job) for job in made])

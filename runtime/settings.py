@@ -43,8 +43,16 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(None, description="bearer token that /metrics asks for, if set")
 
     visibility_timeout: Duration = Field(timedelta(days=1), description="Celery's own; nothing here relies on it")
-    hint_window: int = Field(500, ge=1, description="jobs of one queue that may be in the broker at once")
+    hint_window: int = Field(
+        500, ge=1, description="jobs of a queue in the broker at once, not counting less important ones"
+    )
     hint_grace: Duration = Field(timedelta(seconds=2), description="age at which a missing hint counts as lost")
+    fair_share: int = Field(
+        0, ge=0, description="jobs of one API key that wait in a queue at their own priority, the rest as low; 0: all"
+    )
+    shed_after: Duration | None = Field(
+        None, description="lateness of a queue past which the API answers 503 to new jobs of that priority, if set"
+    )
     lease: Duration = Field(timedelta(seconds=15), description="silence after which a worker counts as dead")
     heartbeat: Duration = Field(timedelta(seconds=3), description="how often a worker renews its lease")
     drain_grace: Duration = Field(timedelta(seconds=20), description="how long a stopping worker waits for running jobs")

@@ -20,6 +20,7 @@ class Job(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # UUIDv7: ordered by acceptance
     tenant: Mapped[str] = mapped_column(sa.String(64), default=DEFAULT_TENANT)
+    caller: Mapped[str | None] = mapped_column(sa.String(64))  # the API key that sent it
     task: Mapped[str] = mapped_column(sa.String(128))
     queue: Mapped[str] = mapped_column(sa.String(64))
     account: Mapped[str | None] = mapped_column(sa.String(64))  # of the provider that its task calls
@@ -71,6 +72,7 @@ class Job(Base):
         partial("jobs_due_at", "state = 'scheduled' AND parked_at IS NULL", "run_at"),
         partial("jobs_parked", "parked_at IS NOT NULL", "account", "queue", "priority", "run_at", "id"),
         partial("jobs_hinted", "state = 'queued'", "queue", "hinted_at"),
+        partial("jobs_by_caller", "caller IS NOT NULL AND finished_at IS NULL", "caller", "queue", "priority", "run_at"),
         partial("jobs_running", "state = 'running'", "worker"),
         partial("jobs_expiring", "expires_at IS NOT NULL AND finished_at IS NULL", "expires_at"),
         partial("jobs_finished", "finished_at IS NOT NULL", "state", "finished_at"),
@@ -79,6 +81,7 @@ class Job(Base):
         Index("jobs_by_task", "tenant", "task", "id"),
         Index("jobs_by_queue", "tenant", "queue", "id"),
         partial("jobs_by_error", "error_class IS NOT NULL", "tenant", "error_class", "id"),
+        partial("jobs_by_account", "account IS NOT NULL", "tenant", "account", "id"),
         partial("jobs_by_schedule", "schedule_id IS NOT NULL", "schedule_id", "id"),
         partial("jobs_by_event", "event_id IS NOT NULL", "event_id", "id"),
         partial("jobs_by_endpoint", "endpoint_id IS NOT NULL", "endpoint_id", "id"),

@@ -100,15 +100,15 @@ def test_a_new_job_goes_straight_to_a_queue_with_room(clock: Clock, sent: list[H
     assert (state_of(job), sent) == (State.QUEUED, [Hint(job.id, "test.echo", "default", 3)])
 
 
-def test_a_new_job_never_overtakes_the_backlog(clock: Clock, sent: list[Hint]) -> None:
+def test_a_new_job_never_overtakes_the_backlog_of_its_priority(clock: Clock, sent: list[Hint]) -> None:
     with transaction() as session:
         waiting = make.job(session)
     with transaction() as session:
-        newer = submit(session, make.order(priority=3)).job
+        newer = submit(session, make.order()).job
     assert (state_of(newer), sent) == (State.SCHEDULED, [])
     feed(clock)
     clock.advance(flow.Window.KEEP)
-    assert [hint.job_id for hint in sent] == [newer.id, waiting.id]
+    assert [hint.job_id for hint in sent] == [waiting.id, newer.id]
     with transaction() as session:
         assert submit(session, make.order()).job.state is State.QUEUED
 

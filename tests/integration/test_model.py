@@ -19,7 +19,7 @@ from jobs.model import Attempt, Job
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import FINAL, Ending, Reason, State
 from jobs.store import Claim
-from jobs.submit import submit
+from jobs.submit import Key, submit
 from runtime.broker import Hint
 from runtime.database import snapshot, transaction
 from runtime.settings import settings as our_settings
@@ -95,12 +95,21 @@ class Ledger(RuleBasedStateMachine):
     def now(self) -> datetime:
         return self.clock.now()
 
-    def room(self) -> int:
-        return 0 if self.paused else WINDOW - sum(job.state is State.QUEUED for job in self.jobs.values())
+    def room(self, priority: int) -> int:
+        hinted = sum(job.state is State.QUEUED and job.priority >= priority for job in self.jobs.values())
+        return 0 if self.paused else WINDOW - hinted
 
-    def due(self) -> list[Model]:
+    def due(self, least: int) -> list[Model]:
         ready = [job for job in self.jobs.values() if job.state is State.SCHEDULED and job.run_at <= self.now]
-        return sorted(ready, key=lambda job: (-job.priority, job.run_at, job.id))
+        return sorted((job for job in ready if job.priority >= least), key=lambda job: (-job.priority, job.run_at, job.id))
+
+    def going(self) -> list[Model]:
+        """What the next feed releases: each job for which those above it leave room."""
+        going: list[Model] = []
+        for job in self.due(0):
+            if len(going) < self.room(job.priority):
+                going.append(job)
+        return going
 
     def holds(self, claim: Claim) -> bool:
         job = self.jobs[claim.job_id]
@@ -125,12 +134,12 @@ class Ledger(RuleBasedStateMachine):
         order = make.order(priority=priority, run_at=run_at if delay else None, expires_at=expires_at)
         earlier = self.keys.get(key or "")
         known = earlier if earlier is not None and earlier[2] > self.now else None
-        straight = delay == 0 and self.room() > 0 and not self.due()
+        straight = delay == 0 and self.room(priority) > 0 and not self.due(priority)
         offered = len(self.sent)
         flow.window.__init__()
         try:
             with transaction() as session:
-                made = submit(session, order, key, digest)
+                made = submit(session, order, Key(key, digest) if key else None)
         except KeyReused:
             assert known is not None
             assert known[0] != digest
@@ -149,7 +158,7 @@ class Ledger(RuleBasedStateMachine):
     @rule()
     def feed(self) -> None:
         self.last = "feed"
-        going = self.due()[: max(0, self.room())]
+        going = self.going()
         offered = len(self.sent)
         with transaction() as session:
             assert flow.feed(session, "default", self.now) == len(going)
