@@ -1,6 +1,6 @@
 """Celery's own settings, a reason beside each. Values of ours come from runtime.settings."""
 
-from runtime import families
+from runtime import families, tcp
 from runtime.settings import settings
 
 _family = families.of(settings().broker_url)
@@ -8,7 +8,7 @@ _family = families.of(settings().broker_url)
 broker_url = settings().broker_url
 broker_connection_retry_on_startup = True  # a worker that starts before its broker waits for it
 broker_connection_max_retries = None  # and never gives up; the supervisor need not know
-broker_connection_timeout = 2  # seconds; a frozen host must not hold a thread
+broker_connection_timeout = tcp.CONNECT  # a frozen host must not hold a thread
 broker_pool_limit = 20  # we need one; Flower asks in many threads at once, and hangs when none is free
 broker_heartbeat = 10  # seconds (AMQP only); the other side of a cut network is gone after two
 broker_transport_options = _family.options()

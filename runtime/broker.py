@@ -5,10 +5,11 @@ A hint is an ordinary Celery message whose id is the job's id. It carries nothin
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from celery import Celery
+from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.messaging import Producer
 
@@ -18,8 +19,20 @@ from runtime.settings import settings
 
 Answer = TypeVar("Answer")
 
+
+class _Connection(Connection):
+    """Asks for the broker every other second for as long as it is away. Celery's own would come to ask twice a minute."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        return super().ensure_connection(*args, **{"interval_start": 1, "interval_max": 1} | options)
+
+
+class _AMQP(AMQP):
+    Connection = _Connection
+
+
 transport.install()
-app = Celery("treadle")
+app = Celery("treadle", amqp=_AMQP)
 app.config_from_object("celeryconfig")
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from runtime import tcp
 from runtime.settings import settings
 
 Columns = TypeVarTuple("Columns")
@@ -76,16 +77,29 @@ def create_engine(url: str, patience: timedelta = timedelta(seconds=10)) -> sa.E
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
-    return sa.create_engine(
-        url,
-        pool_pre_ping=True,
-        connect_args={
-            "connect_timeout": max(1, round(seconds)),
-            "options": f"-c lock_timeout={round(seconds * 1000)} -c statement_timeout={round(max(seconds, 1) * 1000)}"
-            " -c timezone=UTC -c idle_in_transaction_session_timeout=60000",
-        },
-        **common,
-    )
+    return sa.create_engine(url, pool_pre_ping=True, connect_args=_postgres_arguments(seconds), **common)
+
+
+def _postgres_arguments(seconds: float) -> dict[str, Any]:
+    """Both sides notice when the other is cut off: we fail in time, and the server lets go of what we had locked."""
+    session = {
+        "lock_timeout": round(seconds * 1000),
+        "statement_timeout": round(max(seconds, 1) * 1000),
+        "idle_in_transaction_session_timeout": 60_000,
+        "timezone": "UTC",
+        "tcp_keepalives_idle": tcp.IDLE,
+        "tcp_keepalives_interval": tcp.INTERVAL,
+        "tcp_keepalives_count": tcp.PROBES,
+        "tcp_user_timeout": tcp.UNACKNOWLEDGED,
+    }
+    return {
+        "connect_timeout": max(1, round(min(seconds, tcp.CONNECT))),
+        "keepalives_idle": tcp.IDLE,
+        "keepalives_interval": tcp.INTERVAL,
+        "keepalives_count": tcp.PROBES,
+        "tcp_user_timeout": tcp.UNACKNOWLEDGED,
+        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+    }
 
 
 def _tune_sqlite(connection: sqlite3.Connection, _: object) -> None:

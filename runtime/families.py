@@ -54,7 +54,7 @@ class Redis:
 
     def options(self) -> dict[str, Any]:
         return {
-            "socket_connect_timeout": 2,
+            "socket_connect_timeout": tcp.CONNECT,
             "socket_timeout": PATIENCE,
             "socket_keepalive": True,
             "socket_keepalive_options": tcp.socket_options(),

@@ -5,7 +5,8 @@ import socket
 IDLE = 5  # seconds of silence before the first probe
 INTERVAL = 2  # seconds between probes
 PROBES = 3
-UNACKNOWLEDGED = 10_000  # milliseconds that sent data may stay unconfirmed
+UNACKNOWLEDGED = 5000  # milliseconds that sent data may stay unconfirmed
+CONNECT = 3  # seconds for a connection to come about
 
 
 def socket_options() -> dict[int, int]:

@@ -69,7 +69,7 @@ class Lab:
         self.environment = self._variables(folder, settings)
         self.api = Part(
             "api",
-            ["uvicorn", "api.app:app", "--port", str(self.port), "--no-access-log"],
+            ["uvicorn", "api.app:app", *self._door(), "--no-access-log"],
             self.environment,
             self._api_answers,
         )
@@ -102,14 +102,15 @@ class Lab:
         environment = {**self.environment, **{f"TREADLE_{key.upper()}": value for key, value in settings.items()}}
         part = Part(name, command, environment)
         self.workers.append(part)
-        self.parts.append(part)
-        part.start()
-        return part
+        return self._add(part)
 
     def add_scheduler(self) -> Part:
         """Start one more scheduler."""
         part = Part(f"scheduler{len(self.schedulers)}", ["scheduler"], self.environment)
         self.schedulers.append(part)
+        return self._add(part)
+
+    def _add(self, part: Part) -> Part:
         self.parts.append(part)
         part.start()
         return part
@@ -142,13 +143,14 @@ class Lab:
 
     # What a caller does
 
-    def new_client(self) -> httpx2.Client:
+    def new_client(self, **options: Any) -> httpx2.Client:
         return httpx2.Client(
             base_url=f"http://127.0.0.1:{self.port}",
             headers={"authorization": f"Bearer {self.key}"},
             timeout=5,
             trust_env=False,
             event_hooks={"response": [self._note_accepted]},
+            **options,
         )
 
     def _note_accepted(self, answer: httpx2.Response) -> None:
@@ -282,6 +284,9 @@ class Lab:
             self.wait_settled(self.patience)
             invariants.check_settled(self.engine)
         invariants.check(self.engine, self.accepted, self.third_party)
+
+    def _door(self) -> list[str]:
+        return ["--port", str(self.port)]
 
     def _api_answers(self) -> bool:
         return _answers(f"http://127.0.0.1:{self.port}/readyz")

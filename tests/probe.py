@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from jobs.errors import Ambiguous, Cancelled, Rejected, Snooze, Transient
 from jobs.policy import Fixed, RetryPolicy
-from tasks import Context, task
+from tasks import Context, http, task
 
 QUICK = RetryPolicy(max_attempts=5, backoff=Fixed(delay=timedelta(milliseconds=50)))
 
@@ -24,6 +24,7 @@ class Script(BaseModel):
     seconds: float = 0
     times: int = 1
     size: int = 0
+    url: str = ""
 
 
 @task("probe.run", retry=QUICK, timeout=timedelta(seconds=30))
@@ -35,6 +36,8 @@ def run(script: Script, context: Context) -> Any:
             time.sleep(script.seconds)
         case "yield":
             _until_cancelled(script.seconds, context)
+        case "call":
+            _call(script.url, script.seconds, context)
         case "fail" if context.attempt <= script.times:
             raise Transient("told to fail")
         case "break" if context.attempt <= script.times:
@@ -95,6 +98,13 @@ def _seen(context: Context) -> bool:
         return context.job_id in _snoozed
     finally:
         _snoozed.add(context.job_id)
+
+
+def _call(url: str, seconds: float, context: Context) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        http.send("POST", url, headers={"Idempotency-Key": f"{context.job_id} by {os.getpid()}"}, json={})
+        time.sleep(0.1)
 
 
 def _until_cancelled(seconds: float, context: Context) -> None:

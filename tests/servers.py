@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import count
@@ -48,6 +48,7 @@ class Server:
     name = "server"
     gentle = signal.SIGTERM
     rough = signal.SIGKILL
+    entrance: Sequence[str] = ()  # a command that becomes another, elsewhere: see tests.networks
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"treadle-{self.name}-"))
@@ -73,7 +74,7 @@ class Server:
         assert not self.runs, f"{self.name} runs already"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*_launcher(self._account()), *self._command()],
+                [*self.entrance, *_launcher(self._account()), *self._command()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -206,6 +207,7 @@ class Postgres(Server):
     name = "postgres"
     gentle = signal.SIGINT  # "fast": ends the sessions, then itself
     rough = signal.SIGQUIT  # "immediate": as if the power went, and recovery at the next start
+    reached_at = "127.0.0.1"
 
     def __init__(self, *, durable: bool = False) -> None:
         super().__init__()
@@ -241,7 +243,7 @@ class Postgres(Server):
 
     def _connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(
-            host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True, connect_timeout=3
+            host=self.reached_at, port=self.port, user="postgres", dbname="postgres", autocommit=True, connect_timeout=3
         )
 
     def _answers(self) -> bool:
@@ -271,6 +273,7 @@ class Postgres(Server):
             self.folder.chmod(0o755)
             os.chown(self.data, account.pw_uid, account.pw_gid)
         command = [
+            *self.entrance,
             *_launcher(account),
             str(self.binaries / "initdb"),
             *("-D", str(self.data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),

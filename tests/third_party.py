@@ -1,6 +1,7 @@
 """A third party of our own: it counts calls and effects by Idempotency-Key, and misbehaves when asked."""
 
 import json
+import socket
 import threading
 import time
 from collections import defaultdict
@@ -12,18 +13,22 @@ from typing import Any
 class ThirdParty:
     """An HTTP server in a thread. `/effect?ms=20` takes that long, and has one effect a key, as a keyed provider would."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: socket.socket | None = None) -> None:
         self.calls: dict[str, list[tuple[float, float]]] = defaultdict(list)
         self.bodies: dict[str, Any] = {}
         self.refusals: dict[str, int] = defaultdict(int)
         self.effects: set[str] = set()
         self.lock = threading.Lock()
-        self.server = _Server(("127.0.0.1", 0), _handler(self))
+        self.listener = listener or socket.create_server(("127.0.0.1", 0), backlog=_Server.request_queue_size)
+        self.server = _Server(("", 0), _handler(self), bind_and_activate=False)
+        self.server.socket.close()
+        self.server.socket = self.listener
         threading.Thread(target=self.server.serve_forever, name="third-party", daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
+        host, port = self.listener.getsockname()
+        return f"http://{host}:{port}"
 
     def count(self) -> int:
         """How many calls it has answered."""

@@ -72,7 +72,7 @@ def _run(job: Job, member: Member) -> Job | None:
 
 def _claim(job_id: UUID, member: Member) -> Job | None:
     """Take the job. With the database away nothing is taken; if it was all the same, the next heartbeat gives it back."""
-    if member.draining.is_set() or not member.is_trusted or member.id is None:
+    if member.id is None or not member.await_trust():
         return None
     try:
         return write(partial(store.claim, job_id=job_id, worker=member.id, now=clock.now()), job_id)

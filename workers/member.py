@@ -20,6 +20,8 @@ from workers.running import Roll, Running
 
 log = structlog.get_logger()
 
+_LOOK = 0.2  # seconds between looks at a lease that does not hold
+
 
 @dataclass
 class Member:
@@ -58,6 +60,17 @@ class Member:
         """
         trust = (settings().lease - settings().heartbeat).total_seconds()
         return self.always_trusted or (not self.buried.is_set() and clock.monotonic() < self._renewed + trust)
+
+    def await_trust(self) -> bool:
+        """Wait for the lease to hold. A worker that is cut off so keeps the few hints it took, instead of eating them all.
+
+        Returns False if this process is to stop.
+        """
+        while not (self.draining.is_set() or self.buried.is_set()):
+            if self.is_trusted:
+                return True
+            self.draining.wait(_LOOK)
+        return False
 
     def leave(self) -> None:
         """Leave the fleet; the row says so at once, so that nobody waits for the lease to run out."""
