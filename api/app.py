@@ -13,7 +13,7 @@ from api.etag import Tagged
 from api.ledger import Ledger
 from api.middleware import Doorman
 from api.prefer import Finishes
-from api.routes import bulk, endpoints, events, health, jobs, queues, schedules, subscriptions
+from api.routes import acts, audit, bulk, bulk_actions, endpoints, events, health, jobs, queues, schedules, subscriptions
 from api.routes import tasks as task_routes
 from runtime import database, logs
 from runtime.publisher import publisher
@@ -56,7 +56,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,  # a redirect would lead to http:// behind a proxy, and few clients follow it with a POST
     )
     problems.install(app)
-    for module in (bulk, jobs, task_routes, queues, schedules, events, subscriptions, endpoints):
+    for module in (bulk, jobs, acts, bulk_actions, audit, task_routes, queues, schedules, events, subscriptions, endpoints):
         app.include_router(module.router, dependencies=[documented])
     app.include_router(health.router)
     app.add_middleware(Tagged)

@@ -12,6 +12,7 @@ from jobs.search import Filter
 from jobs.states import State
 
 Pair = Annotated[str, StringConstraints(min_length=2, max_length=565, pattern=r"^[^\x00=][^\x00]*$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_NUL)]
 Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
 
 
@@ -35,8 +36,9 @@ class FilterIn(BaseModel):
         list[Annotated[Pair, AfterValidator(_with_sign)]],
         Field(max_length=20, description="All of them, each as name=value.", examples=[["customer=42"]]),
     ] = []
+    account: Annotated[Name | None, Field(description="Of the provider that its task calls.", examples=["stripe-eu"])] = None
     error_class: Annotated[
-        Annotated[str, StringConstraints(max_length=64, pattern=NO_NUL)] | None,
+        Name | None,
         Field(description="Of the last error.", examples=["Rejected"]),
     ] = None
     created_after: Annotated[Time | None, Field(description="Accepted at this time or later.")] = None

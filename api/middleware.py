@@ -1,6 +1,7 @@
 """What happens to every request before and after its route: an id, a size limit, a key, metrics, safe headers. Pure ASGI."""
 
 import re
+from dataclasses import replace
 
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -69,7 +70,8 @@ class Doorman:
         try:
             _check_size(int(request.headers.get("content-length") or 0), limit)
             if f"{request.scope['path']}/".startswith("/v1/"):
-                request.state.caller = await auth.authenticate(request)
+                caller = await auth.authenticate(request)
+                request.state.caller = replace(caller, request_id=request.state.request_id)
         except problems.Refused as refused:
             answer = problems.problem(request, refused.kind, refused.detail, headers=refused.headers)
         except LedgerBusy:

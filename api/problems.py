@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from api.kinds import KINDS
 from api.ledger import LedgerBusy
 from jobs.errors import (
+    ActionNotFound,
     EventNotFound,
     Invalid,
     JobError,
@@ -100,7 +101,7 @@ def kind_of(error: JobError) -> tuple[str | None, dict[str, Any]]:
     match error:
         case Invalid():
             return "invalid", {"errors": error.errors}
-        case JobNotFound() | ScheduleNotFound() | EventNotFound() | RuleNotFound():
+        case JobNotFound() | ActionNotFound() | ScheduleNotFound() | EventNotFound() | RuleNotFound():
             return "not-found", {}
         case KeyReused():
             return "key-reused", {}

@@ -11,6 +11,7 @@ from jobs.model import Attempt, Job, LogLine
 from jobs.policy import RetryPolicy
 from jobs.states import Ending, Reason, State
 from jobs.timeline import Moment, What
+from jobs.why import Cause, Kind
 from runtime import clock
 from runtime.duration import Duration
 
@@ -89,6 +90,8 @@ class JobOut(BaseModel):
     result: Any | None
     error: dict[str, Any] | None
     schedule_id: UUID | None
+    account: str | None
+    replay_of: UUID | None
     tags: list[str]
     metadata: dict[str, str]
 
@@ -147,6 +150,8 @@ class SparseJob(BaseModel):
     result: Any | None = None
     error: dict[str, Any] | None = None
     schedule_id: UUID | None = None
+    account: str | None = None
+    replay_of: UUID | None = None
     tags: list[str] | None = None
     metadata: dict[str, str] | None = None
 
@@ -189,6 +194,26 @@ class Timeline(BaseModel):
     """What happened to a job, oldest first."""
 
     moments: list[MomentOut]
+
+
+class CauseOut(BaseModel):
+    """One thing that a job waits for."""
+
+    kind: Kind
+    detail: str
+    until: datetime | None = Field(description="When it ends, if that is known.")
+    ahead: int | None = Field(description="Jobs that go first; 10000: at least so many.")
+
+    @classmethod
+    def of(cls, cause: Cause) -> Self:
+        """A cause as the door shows it."""
+        return cls.model_validate(cause, from_attributes=True)
+
+
+class Why(BaseModel):
+    """Everything that a job waits for."""
+
+    causes: list[CauseOut]
 
 
 def _shown(job: Job) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
     JobError                      the caller asked for something that cannot be
     ├── JobNotFound
-    ├── MoveRefused               the job is not in a state that allows it
+    ├── ActionNotFound
+    ├── MoveRefused               it is not in a state that allows this
     ├── KeyReused                 same Idempotency-Key, other request
     ├── NotUnique                 another job holds the place that this one asks for
     ├── Overloaded                the queue is too late to take more
@@ -45,11 +46,18 @@ class JobNotFound(JobError):
         super().__init__(f"There is no job {job_id}.")
 
 
-class MoveRefused(JobError):
-    """The job is not in a state that allows this."""
+class ActionNotFound(JobError):
+    """There is no such bulk action."""
 
-    def __init__(self, wish: str, state: str) -> None:
-        super().__init__(f"The job is {state}; {wish} is not possible.")
+    def __init__(self, action_id: UUID) -> None:
+        super().__init__(f"There is no bulk action {action_id}.")
+
+
+class MoveRefused(JobError):
+    """It is not in a state that allows this."""
+
+    def __init__(self, wish: str, state: str, what: str = "job") -> None:
+        super().__init__(f"The {what} is {state}; {wish} is not possible.")
         self.state = state
 
 

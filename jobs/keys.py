@@ -25,6 +25,7 @@ class Caller:
     key_id: str
     tenant: str
     scope: str
+    request_id: str | None = None  # of the request that it makes
 
     def may(self, scope: Scope) -> bool:
         """Whether the key's scope holds `scope`."""

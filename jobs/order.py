@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from jobs.model import DEFAULT_TENANT
+from jobs.model import DEFAULT_TENANT, Job
 from jobs.policy import RetryPolicy
 from jobs.states import State
 
@@ -61,8 +61,27 @@ class Order:
     event_id: UUID | None = None
     endpoint_id: UUID | None = None
     callback: str | None = None
+    replay_of: UUID | None = None
     request_id: str | None = None
     traceparent: str | None = None
+
+    @classmethod
+    def like(cls, job: Job) -> "Order":
+        """An order for a job like one that was made: what set that one off is not repeated."""
+        return cls(
+            task=job.task,
+            payload=job.payload,
+            queue=job.queue,
+            priority=job.priority,
+            timeout=job.timeout,
+            retry=RetryPolicy.model_validate(job.retry),
+            tags=job.tags,
+            metadata=job.meta,
+            tenant=job.tenant,
+            account=job.account,
+            callback=job.callback,
+            replay_of=job.id,
+        )
 
     def row(self, job_id: UUID, now: datetime) -> dict[str, Any]:
         """The values of the job's row, by the names of its attributes."""
@@ -96,6 +115,7 @@ class Order:
             "event_id": self.event_id,
             "endpoint_id": self.endpoint_id,
             "callback": self.callback,
+            "replay_of": self.replay_of,
             "request_id": self.request_id,
             "traceparent": self.traceparent,
         }

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter
 from sqlalchemy import JSON, ColumnElement, Select, Text, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, defer
 
@@ -35,20 +37,34 @@ class Filter:
     schedule_id: UUID | None = None
     tags: tuple[str, ...] = ()  # all of them
     metadata: tuple[tuple[str, str], ...] = ()  # all of them
+    account: str | None = None
     error_class: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     text: str | None = None  # somewhere in the payload, the result or the error
 
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored; see `from_json`."""
+        stored: dict[str, Any] = _STORED.dump_python(self, mode="json", exclude_defaults=True)
+        return stored
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Filter":
+        """A filter that was stored."""
+        return _STORED.validate_python(stored)
+
     @property
     def leads(self) -> bool:
         """Whether anything but a text is asked that has an index."""
-        return any((self.state, self.task, self.queue, self.schedule_id, self.error_class))
+        return any((self.state, self.task, self.queue, self.schedule_id, self.error_class, self.account))
 
     @property
     def labels(self) -> list[str]:
         """The labels that a job must have."""
         return [*(of_tag(tag) for tag in self.tags), *(of_metadata(name, value) for name, value in self.metadata)]
+
+
+_STORED = TypeAdapter(Filter)
 
 
 @dataclass(frozen=True)
@@ -146,6 +162,7 @@ def _others(wanted: Filter) -> Iterator[Criterion]:
     named = [
         ("schedule_id", wanted.schedule_id),
         ("error_class", wanted.error_class),
+        ("account", wanted.account),
         ("state", wanted.state if rare else None),
         ("task", wanted.task),
         ("queue", wanted.queue),

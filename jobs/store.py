@@ -145,13 +145,7 @@ def rescue(session: Session, claim: Claim, verdict: Verdict, crashes: int, now: 
 
 def cancel(session: Session, job_id: UUID, now: datetime) -> Job | None:
     """Cancel a job: at once if it has not started; a running one is asked to give way. None if it is final."""
-    job = _one(_move(session, CANCEL, Job.id == job_id, cancel_requested=True, finished_at=now))
-    if job is None:
-        asked = update(Job).where(Job.id == job_id, Job.state == State.RUNNING).values(cancel_requested=True).returning(Job)
-        job = session.scalars(
-            asked, execution_options={"synchronize_session": False, "populate_existing": True}
-        ).one_or_none()
-    return job
+    return _one(cancel_all(session, [job_id], now))
 
 
 def expire(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Job]:
@@ -159,8 +153,21 @@ def expire(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Job
     return _move(session, EXPIRE, Job.id.in_(job_ids), Job.attempt == 0, Job.expires_at <= now, finished_at=now)
 
 
+def cancel_all(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Job]:
+    """Cancel many jobs at once; those that run are asked to give way."""
+    cancelled = _move(session, CANCEL, Job.id.in_(job_ids), cancel_requested=True, finished_at=now)
+    asked = update(Job).where(Job.id.in_(job_ids), Job.state == State.RUNNING).values(cancel_requested=True).returning(Job)
+    options = {"synchronize_session": False, "populate_existing": True}
+    return [*cancelled, *session.scalars(asked, execution_options=options)]
+
+
 def revive(session: Session, job_id: UUID, now: datetime) -> Job | None:
     """Retry by hand: the same job with a new budget of attempts, its history kept. None if it is open or succeeded."""
+    return _one(revive_all(session, [job_id], now))
+
+
+def revive_all(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Job]:
+    """Retry many jobs by hand."""
     fresh = {
         "cancel_requested": False,
         "finished_at": None,
@@ -169,12 +176,17 @@ def revive(session: Session, job_id: UUID, now: datetime) -> Job | None:
         "crashes": 0,
         "waits_for": None,
     }
-    return _one(_move(session, REVIVE, Job.id == job_id, run_at=now, budget_from=Job.attempt, budget_at=now, **fresh))
+    return _move(session, REVIVE, Job.id.in_(job_ids), run_at=now, budget_from=Job.attempt, budget_at=now, **fresh)
 
 
 def amend(session: Session, job_id: UUID, *guards: ColumnElement[bool], **values: Any) -> Job | None:
     """Change a job that waits; None if it does not. A hint that was sent turns stale, and another follows."""
-    return _one(_move(session, AMEND, Job.id == job_id, *guards, **values))
+    return _one(_move(session, AMEND, Job.id == job_id, *guards, waits_for=None, **values))
+
+
+def amend_all(session: Session, job_ids: Sequence[UUID], **values: Any) -> list[Job]:
+    """Change many jobs that wait."""
+    return _move(session, AMEND, Job.id.in_(job_ids), waits_for=None, **values)
 
 
 def hasten(session: Session, now: datetime, *which: ColumnElement[bool]) -> None:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from jobs import queries
+from jobs import audit, queries
 from jobs.model import Attempt, Job
 from jobs.states import FINAL, State
 
 LINES = 1000  # of the log, the last
 
-What = Literal["accepted", "started", "ended", "line", "finished", "waits"]
+What = Literal["accepted", "started", "ended", "line", "deed", "finished", "waits"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ def of(session: Session, tenant: str, job_id: UUID) -> list[Moment]:
     moments += (
         Moment(line.at, "line", numbers.get(line.epoch), {"level": line.level, "message": line.message})
         for line in queries.log_lines(session, job_id, LINES)
+    )
+    moments += (
+        Moment(deed.at, "deed", detail={"what": deed.what, "who": deed.who, **deed.detail})
+        for deed in audit.entries(session, tenant, str(job_id), limit=LINES)[::-1]
     )
     moments.sort(key=lambda moment: moment.at)  # stable: what happened at one time keeps the order of the record
     return [*moments, *_present(job)]

@@ -1,7 +1,7 @@
 """/v1/jobs"""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -15,12 +15,22 @@ from api.filters import FilterIn, ListIn
 from api.idempotency import IdempotencyKey, in_flight
 from api.orders import JobIn
 from api.prefer import Finish, PreferWait
-from api.schemas import AttemptOut, CountOut, JobDetail, JobOut, JobPage, LineOut, MomentOut, SparseJob, SparsePage, Timeline
-from jobs import flow, holds, queries, search, store, timeline
-from jobs.errors import MoveRefused
-from jobs.model import Job
+from api.schemas import (
+    AttemptOut,
+    CauseOut,
+    CountOut,
+    JobDetail,
+    JobOut,
+    JobPage,
+    LineOut,
+    MomentOut,
+    SparseJob,
+    SparsePage,
+    Timeline,
+    Why,
+)
+from jobs import queries, search, timeline, why
 from jobs.submit import Key, digest_of, submit
-from runtime import clock
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
@@ -109,42 +119,14 @@ async def show_timeline(job_id: UUID, caller: Reader, ledger: InLedger) -> Timel
     return Timeline(moments=[MomentOut.of(moment) for moment in found])
 
 
-@router.post("/{job_id}/cancel")
-async def cancel_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
-    """Cancel: at once if it waits; a running job is asked to give way, and `cancel_requested` says so."""
-
-    def cancel(session: Session) -> Job:
-        found = queries.get(session, caller.tenant, job_id)
-        return store.cancel(session, job_id, clock.now()) or _refuse("cancelling it", found)
-
-    return JobOut.of(await ledger.write(cancel, row=f"job {job_id}"))
-
-
-@router.post("/{job_id}/retry", status_code=202)
-async def retry_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
-    """Retry by hand a job that failed, was cancelled or expired: its history is kept, its attempts start anew."""
-
-    def revive(session: Session) -> Job:
-        found = queries.get(session, caller.tenant, job_id)
-        now = clock.now()
-        room = not holds.is_held(found.account) and flow.window.take(
-            session, found.queue, now
-        )  # before it counts as waiting itself
-        revived = store.revive(session, job_id, now) or _refuse("retrying it", found)
-        if room:
-            released = store.release(session, [job_id], now)
-            flow.offer(session, released)
-            return released[0]
-        return revived
-
-    return JobOut.of(await ledger.write(revive, row=f"job {job_id}"))
+@router.get("/{job_id}/why")
+async def explain_job(job_id: UUID, caller: Reader, ledger: InLedger) -> Why:
+    """Why a job is where it is: what it waits for, and until when where that is known."""
+    found = await ledger.read(partial(why.of, tenant=caller.tenant, job_id=job_id))
+    return Why(causes=[CauseOut.of(cause) for cause in found])
 
 
 def _whole(session: Session, tenant: str, job_id: UUID) -> JobDetail:
     job = queries.get(session, tenant, job_id)
     attempts = [AttemptOut.of(attempt) for attempt in queries.attempts(session, job_id)]
     return JobDetail.whole(job, attempts, [LineOut.of(line) for line in queries.log_lines(session, job_id)])
-
-
-def _refuse(wish: str, job: Job) -> Any:
-    raise MoveRefused(wish, job.state)

@@ -1,5 +1,6 @@
 """The tables. A job is a row; so is each attempt at it. The database itself refuses rows that cannot be."""
 
+from jobs.model.acts import BulkAction, Deed
 from jobs.model.attempts import Attempt, LogLine
 from jobs.model.callers import ApiKey, IdempotencyKey, Place
 from jobs.model.columns import DEFAULT_TENANT
@@ -17,7 +18,9 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "Base",
+    "BulkAction",
     "Cause",
+    "Deed",
     "Endpoint",
     "Event",
     "Hold",

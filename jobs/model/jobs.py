@@ -58,6 +58,7 @@ class Job(Base):
     event_id: Mapped[UUID | None]  # the event that set it off
     endpoint_id: Mapped[UUID | None]  # whom it tells of it
     callback: Mapped[str | None] = mapped_column(sa.String(2048))  # the URL to tell of its end
+    replay_of: Mapped[UUID | None]  # the job whose edited copy it is
     request_id: Mapped[str | None] = mapped_column(sa.String(128))
     traceparent: Mapped[str | None] = mapped_column(sa.String(64))
 

@@ -40,6 +40,7 @@ CHECKS = [
     response_schema_conformance,
     negative_data_rejection,
 ]
+CHECKS_OF = {"POST /v1/jobs/bulk": [check for check in CHECKS if check is not negative_data_rejection]}  # 207: each its own
 PASTED = DOCUMENT["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]["examples"]
 NAMES = {"job_id": "01980000-0000-7000-8000-000000000000", "name": "nightly", "kind": "invalid"}
 SHARE = 0.35  # of all random requests; test_malformed has the others
@@ -109,7 +110,7 @@ def test_every_operation_answers_as_its_document_says(
         answer = case.call(base_url=door.url, session=session)
         headers = Headers({name: values[0] for name, values in answer.headers.items()})
         door.look_at(case.method, case.formatted_path, answer.status_code, headers, answer.content)
-        case.validate_response(answer, checks=CHECKS)
+        case.validate_response(answer, checks=CHECKS_OF.get(operation.label, CHECKS))
 
     answers()
 

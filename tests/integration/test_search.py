@@ -28,6 +28,7 @@ CRITERIA: dict[str, tuple[dict[str, Any], Callable[[Job], bool]]] = {
     "tag": ({"tags": ("a",)}, lambda job: "a" in job.tags),
     "tags": ({"tags": ("a", "b")}, lambda job: {"a", "b"} <= set(job.tags)),
     "metadata": ({"metadata": (("k", "1"),)}, lambda job: job.meta.get("k") == "1"),
+    "account": ({"account": "stripe-eu"}, lambda job: job.account == "stripe-eu"),
     "error": ({"error_class": "Rejected"}, lambda job: job.error_class == "Rejected"),
     "after": ({"created_after": NOON + timedelta(seconds=20)}, lambda job: job.created_at >= NOON + timedelta(seconds=20)),
     "before": ({"created_before": NOON + timedelta(seconds=40)}, lambda job: job.created_at < NOON + timedelta(seconds=40)),
@@ -49,6 +50,7 @@ def some_jobs(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
                 schedule_id=SCHEDULE if number % 7 == 0 else None,
                 tags=["a", "b"] if number % 4 == 0 else ["a"] if number % 4 == 1 else [],
                 metadata={"k": str(number % 2)},
+                account="stripe-eu" if number % 6 == 0 else None,
                 payload={"text": f"ÜBER {number // 8}_"},
             )
         made.append(job)
