@@ -1,5 +1,6 @@
 """Clients of SDKs: one for each account in a process, made on first use and after every fork."""
 
+import atexit
 import contextlib
 import os
 import threading
@@ -55,4 +56,5 @@ def _forget_all() -> None:
         clients._forget()  # noqa: SLF001 - a forked child may neither use nor close its parent's connections
 
 
+atexit.register(close)
 os.register_at_fork(after_in_child=_forget_all)
