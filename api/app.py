@@ -13,7 +13,8 @@ from api.etag import Tagged
 from api.ledger import Ledger
 from api.middleware import Doorman
 from api.prefer import Finishes
-from api.routes import acts, audit, bulk, bulk_actions, endpoints, events, health, jobs, queues, schedules, subscriptions
+from api.routes import acts, audit, bulk, bulk_actions, endpoints, events, health, hooks, jobs, queues, schedules
+from api.routes import sources, subscriptions
 from api.routes import tasks as task_routes
 from runtime import database, logs
 from runtime.publisher import publisher
@@ -58,6 +59,8 @@ def create_app() -> FastAPI:
     problems.install(app)
     for module in (bulk, jobs, acts, bulk_actions, audit, task_routes, queues, schedules, events, subscriptions, endpoints):
         app.include_router(module.router, dependencies=[documented])
+    app.include_router(sources.router, dependencies=[documented])
+    app.include_router(hooks.router)
     app.include_router(health.router)
     app.add_middleware(Tagged)
     app.add_middleware(Doorman)

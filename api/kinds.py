@@ -22,6 +22,11 @@ KINDS = {
         "A valid API key is needed",
         "Send `Authorization: Bearer tr_…`. Make a key with `treadle keys create`.",
     ),
+    "forged": Kind(
+        401,
+        "The signature does not hold",
+        "A webhook to /v1/hooks was not proven. The log says why, under this request_id.",
+    ),
     "forbidden": Kind(
         403,
         "The key's scope does not allow this",

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from api import auth, problems
 from api.bulk import PATH as BULK
 from api.cloudevents import HERE as EVENTS
+from api.hooks.post import PREFIX as HOOKS
 from api.ledger import LedgerBusy
 from runtime import clock, logs, metrics
 from runtime.settings import settings
@@ -57,8 +58,7 @@ class Doorman:
                 metrics.http_seconds.labels(method, route).observe(clock.monotonic() - started)
 
     async def _admitted(self, request: Request, receive: Receive, send: Send) -> None:
-        limit = settings().bulk_limit if request.scope["path"] in {BULK, EVENTS} else settings().payload_limit
-        taken = 0
+        limit, taken = _limit(request.scope["path"]), 0
 
         async def limited() -> Message:
             nonlocal taken
@@ -69,7 +69,7 @@ class Doorman:
 
         try:
             _check_size(int(request.headers.get("content-length") or 0), limit)
-            if f"{request.scope['path']}/".startswith("/v1/"):
+            if f"{request.scope['path']}/".startswith("/v1/") and not request.scope["path"].startswith(_SIGNED):
                 caller = await auth.authenticate(request)
                 request.state.caller = replace(caller, request_id=request.state.request_id)
         except problems.Refused as refused:
@@ -86,9 +86,17 @@ class Doorman:
         await answer(request.scope, receive, send)
 
 
+def _limit(path: str) -> int:
+    """How many bytes a body sent there may have."""
+    if path in {BULK, EVENTS}:
+        return settings().bulk_limit
+    return settings().hook_limit if path.startswith(_SIGNED) else settings().payload_limit
+
+
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
         raise problems.Refused("too-large", f"The body is larger than {limit} bytes.", {"Connection": "close"})
 
 
+_SIGNED = f"{HOOKS}/"  # no key is asked for: the provider's signature is
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})

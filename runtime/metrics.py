@@ -38,6 +38,7 @@ heartbeat_age = Gauge("treadle_heartbeat_age_seconds", "Age of the oldest heartb
 scheduler_lag = Gauge("treadle_scheduler_lag_seconds", "How late the scheduler's last round of chores began")
 chore_failures = Counter("treadle_chore_failures_total", "Chores of the scheduler that raised", ["chore"])
 ticks = Counter("treadle_schedule_ticks_total", "Due times of schedules", ["outcome"])
+hooks = Counter("treadle_hooks_total", "Webhooks of providers: taken, forged or malformed", ["kind", "outcome"])
 events = Counter("treadle_events_total", "Events that came in: matched by a rule, dead, or known already", ["outcome"])
 
 http_requests = Counter("treadle_http_requests_total", "HTTP requests", ["method", "route", "status"])

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
 
     payload_limit: int = Field(262_144, ge=1024, description="bytes of a request body")
     bulk_limit: int = Field(16_777_216, ge=1024, description="bytes of a request body that makes many jobs at once")
+    hook_limit: int = Field(1_048_576, ge=1024, description="bytes of a provider's webhook")
     result_limit: int = Field(262_144, ge=1024, description="bytes of a job's stored result")
     door_patience: Duration = Field(timedelta(milliseconds=800), description="how long a request waits for the database")
     idempotency_window: Duration = Field(timedelta(hours=24), description="how long an Idempotency-Key is remembered")
