@@ -87,13 +87,13 @@ class Task:
             raise Invalid.at("/payload/account", missing)
         return read
 
-    def policy(self, given: RetryPolicy | None) -> RetryPolicy:
-        """The task's own retry policy with what is given.
+    def policy(self, given: RetryPolicy | None, before: RetryPolicy | None = None) -> RetryPolicy:
+        """The retry policy `before`, by default the task's own, with what is given.
 
         Raises:
             Invalid: it asks to confirm what may have been done, and the task keeps no receipts of that.
         """
-        policy = self.retry.with_changes(given)
+        policy = (before or self.retry).with_changes(given)
         if policy.on_unknown == "confirm" != self.retry.on_unknown:
             raise Invalid.at("/retry/on_unknown", f"The task {self.name} keeps no receipts; choose retry or fail.")
         return policy

@@ -228,7 +228,8 @@ def _changes(given: ScheduleChange, schedule: Schedule) -> dict[str, Any]:
     if given.priority is not None:
         changes["priority"] = PRIORITIES.index(given.priority)
     if given.retry is not None:
-        changes["retry"] = RetryPolicy.model_validate(schedule.retry).with_changes(given.retry).model_dump(mode="json")
+        before = RetryPolicy.model_validate(schedule.retry)
+        changes["retry"] = catalogue.find(schedule.task).policy(given.retry, before).model_dump(mode="json")
     if given.paused is not None:
         changes["paused_at"] = (schedule.paused_at or clock.now()) if given.paused else None
     return changes

@@ -181,7 +181,7 @@ def _stored(given: SubscriptionIn, tenant: str) -> Subscription:
         priority=PRIORITIES.index(given.priority),
         delay=given.delay,
         timeout=given.timeout or task.timeout,
-        retry=task.retry.with_changes(given.retry).model_dump(mode="json"),
+        retry=task.policy(given.retry).model_dump(mode="json"),
         tags=given.tags,
         paused_at=now if given.paused else None,
         created_at=now,
@@ -203,7 +203,8 @@ def _changes(given: SubscriptionChange, subscription: Subscription) -> dict[str,
     if given.priority is not None:
         changes["priority"] = PRIORITIES.index(given.priority)
     if given.retry is not None:
-        changes["retry"] = RetryPolicy.model_validate(subscription.retry).with_changes(given.retry).model_dump(mode="json")
+        before = RetryPolicy.model_validate(subscription.retry)
+        changes["retry"] = catalogue.find(subscription.task).policy(given.retry, before).model_dump(mode="json")
     if given.paused is not None:
         changes["paused_at"] = (subscription.paused_at or clock.now()) if given.paused else None
     return changes
