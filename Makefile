@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up demo test check coverage format lint types chaos bench docs docker-lint lock clean
+.PHONY: help setup up demo test check coverage format lint types chaos chaos-full guards bench docs docker-lint lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,8 +49,14 @@ lint: $(VENV)/.ready-dev ## Format, lint and import contracts, looked at only
 types: $(VENV)/.ready-dev ## mypy, strict
 	$(bin)/mypy
 
-chaos: $(VENV)/.ready-dev ## The chaos tests alone, the long ones too
-	$(pytest) tests/chaos -m "long or short or not short"
+chaos: $(VENV)/.ready-dev ## The chaos tests in short, as CI runs them, with a table of what they measured
+	$(pytest) tests/chaos
+
+chaos-full: $(VENV)/.ready-dev ## In long, on both databases; the table goes into docs/reliability.md
+	$(pytest) tests/chaos -m "long or not short" --table docs/reliability.md
+
+guards: $(VENV)/.ready-dev ## Take out one guard at a time; a test must notice each
+	$(bin)/python -m tests.guards
 
 bench: $(VENV)/.ready-dev ## Measure, side by side with plain Celery
 	$(bin)/python -m bench $(ARGS)

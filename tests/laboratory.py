@@ -125,11 +125,11 @@ class Lab:
         part.start()
         return f"http://treadle:secret@127.0.0.1:{port}"
 
-    def start(self) -> "Lab":
-        """The usual set: one of each."""
-        self.api.start()
-        self.add_worker()
+    def start(self, pool: str = "threads", slots: int = 16, **settings: str) -> "Lab":
+        """The usual set: one of each, the worker as told."""
+        self.add_worker(pool, slots, **settings)
         self.add_scheduler()
+        self.api.start()  # the one that is waited for
         wait_until(self._worker_lives, 30, "a worker to join")
         return self
 

@@ -154,7 +154,7 @@ def test_a_ledger_that_is_away_refuses_in_a_second_and_then_everything_goes_on(
     assert lab.third_party.effects == set(accepted)
     extra = lab.third_party.count() - jobs
     ours = f"{len(refused)} POSTs refused with 503 in {slowest:.2f} s at most; 0 of {jobs} lost, {extra} extra calls"
-    record(7, f"ledger {fault} for {away:g} s", "no ledger", ours, time.monotonic() - back)
+    record(7, f"ledger {fault} for {away:g} s", "–", ours, time.monotonic() - back)
 
 
 @pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
@@ -168,3 +168,19 @@ def test_jobs_settle_although_the_ledger_was_away_when_they_ended(
         threading.Event().wait(2.5)  # the attempt ends meanwhile
     job: dict[str, Any] = lab.wait_for(job_id)
     assert (job["state"], job["attempt"]) == ("succeeded", 1)
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_a_worker_that_cannot_renew_its_lease_begins_no_call(
+    laboratory: Callable[..., Lab], record: Record, ledger_url: str, request: pytest.FixtureRequest
+) -> None:
+    lab = laboratory().start()
+    job_id = lab.submit(payload={"do": "call late", "seconds": TRUST + 2, "url": lab.third_party.url})
+    lab.wait_for(job_id, State.RUNNING)
+    with _ledger_away(request, ledger_url, "locked"):
+        threading.Event().wait(TRUST + 4)  # the time of its call comes meanwhile
+        assert lab.third_party.count() == 0
+    back = time.monotonic()
+    assert [attempt["outcome"] for attempt in lab.wait_for(job_id, seconds=40)["attempts"]] == ["retry", "succeeded"]
+    assert lab.third_party.count() == 1
+    record(7, "ledger locked when a call is to begin", "–", "no call past the trust window", time.monotonic() - back)

@@ -30,7 +30,7 @@ def test_the_stack_survives_sql_that_fails_and_commits_in_doubt(
     assert lab.third_party.effects == set(accepted)
     extra = lab.third_party.count() - jobs
     ours = f"0 of {jobs} lost, stuck or doubled; {extra} extra calls"
-    record(20, f"{CHANCE:.0%} of SQL fails in every process", "no ledger", ours, time.monotonic() - began)
+    record(20, f"{CHANCE:.0%} of SQL fails in every process", "–", ours, time.monotonic() - began)
 
 
 @pytest.mark.long
@@ -41,4 +41,4 @@ def test_the_suite_passes_while_sql_fails(record: Record) -> None:
     assert run.returncode == 0, run.stdout[-5000:]
     told = re.search(r"^sql faults: (.*);", run.stdout, re.MULTILINE)
     assert told, run.stdout[-2000:]
-    record(20, f"{CHANCE:.0%} of SQL fails under the integration suite", "no ledger", told[1], None)
+    record(20, f"{CHANCE:.0%} of SQL fails under the integration suite", "–", told[1], None)

@@ -65,10 +65,8 @@ def test_a_killed_worker_s_jobs_are_taken_back_within_thirty_seconds_by_the_ship
 @forms("jobs", short=(10,), long=(40,))
 def test_a_zombie_s_writes_are_refused(laboratory: Callable[..., Lab], record: Record, jobs: int) -> None:
     """Its calls were made; it froze before they were answered, and wakes when others have made them again."""
-    lab = laboratory()
-    lab.api.start()
-    lab.add_scheduler()
-    zombie = lab.add_worker("threads", jobs)
+    lab = laboratory().start("threads", jobs)
+    zombie = lab.workers[0]
     accepted = lab.submit_calls(jobs, "/effect?ms=3000")
     wait_until(lambda: lab.states()[State.RUNNING] == jobs, 20, "the worker to hold every job")
     zombie.freeze()
@@ -86,16 +84,26 @@ def test_a_zombie_s_writes_are_refused(laboratory: Callable[..., Lab], record: R
     record(9, "worker frozen past its lease, then resumed", "16 of 40 doubled", ours, time.monotonic() - thawed)
 
 
+def test_a_worker_that_wakes_past_its_trust_begins_no_call(lab: Lab, record: Record) -> None:
+    job_id = lab.submit(payload={"do": "call late", "seconds": 2, "url": lab.third_party.url})
+    lab.wait_for(job_id, State.RUNNING)
+    zombie = lab.workers[0]
+    zombie.freeze()
+    lab.add_worker()
+    assert lab.wait_for(job_id, State.SUCCEEDED)["attempts"][0]["outcome"] == "lost"
+    zombie.thaw()
+    wait_until(lambda: not zombie.runs, 20, "the zombie to leave for its supervisor")
+    assert lab.third_party.count() == 1
+    record(9, "worker frozen before its call, then resumed", "–", "no call past its trust window", None)
+
+
 @pytest.mark.timeout(400)
 @forms("jobs, seconds", short=(10, 6), long=(100, 15))
 def test_what_lasts_longer_than_every_timeout_is_begun_once(
     laboratory: Callable[..., Lab], record: Record, jobs: int, seconds: int
 ) -> None:
     """Jobs and delays longer than the lease (2 and 3 of them) and than the broker's visibility timeout."""
-    lab = laboratory(visibility_timeout="2s", lease="3s" if seconds < 10 else "5s")
-    lab.api.start()
-    lab.add_scheduler()
-    lab.add_worker("threads", jobs)
+    lab = laboratory(visibility_timeout="2s", lease="3s" if seconds < 10 else "5s").start("threads", jobs)
     long = lab.submit_calls(jobs, f"/effect?ms={seconds * 1000}")
     delayed = [lab.submit(delay=f"{seconds}s") for _ in range(jobs)]
     assert lab.wait_settled(seconds + 30) == {State.SUCCEEDED: 2 * jobs}
@@ -168,10 +176,7 @@ def test_an_attempt_past_its_time_is_recorded_as_timed_out_although_its_thread_h
 
 
 def test_prefork_kills_a_hung_attempt_and_goes_on(laboratory: Callable[..., Lab]) -> None:
-    lab = laboratory()
-    lab.api.start()
-    lab.add_scheduler()
-    lab.add_worker("prefork", 2, "default,cpu")
+    lab = laboratory().start("prefork", 2)
     hung = lab.submit("probe.cpu", {"do": "sleep", "seconds": 60}, timeout="1s", retry={"max_attempts": 2})
     fine = [lab.submit("probe.cpu") for _ in range(10)]
     job = lab.wait_for(hung, seconds=30)
@@ -180,10 +185,8 @@ def test_prefork_kills_a_hung_attempt_and_goes_on(laboratory: Callable[..., Lab]
 
 
 def test_a_killed_prefork_child_s_job_is_taken_back(laboratory: Callable[..., Lab]) -> None:
-    lab = laboratory()
-    lab.api.start()
-    lab.add_scheduler()
-    worker = lab.add_worker("prefork", 2, "cpu")
+    lab = laboratory().start("prefork", 2)
+    worker = lab.workers[0]
     job_id = lab.submit("probe.cpu", {"do": "yield", "seconds": 4})
     lab.wait_for(job_id, State.RUNNING)
     for child in psutil.Process(worker.pid).children():
@@ -193,10 +196,8 @@ def test_a_killed_prefork_child_s_job_is_taken_back(laboratory: Callable[..., La
 
 
 def test_a_stopping_prefork_worker_hands_its_jobs_back(laboratory: Callable[..., Lab]) -> None:
-    lab = laboratory()
-    lab.api.start()
-    lab.add_scheduler()
-    worker = lab.add_worker("prefork", 2, "cpu")
+    lab = laboratory().start("prefork", 2)
+    worker = lab.workers[0]
     job_id = lab.submit("probe.cpu", {"do": "sleep", "seconds": 30})
     lab.wait_for(job_id, State.RUNNING)
     worker.stop()
