@@ -13,8 +13,22 @@ from api.etag import Tagged
 from api.ledger import Ledger
 from api.middleware import Doorman
 from api.prefer import Finishes
-from api.routes import acts, audit, bulk, bulk_actions, endpoints, events, health, hooks, jobs, queues, schedules
-from api.routes import sources, subscriptions
+from api.routes import (
+    acts,
+    audit,
+    bulk,
+    bulk_actions,
+    endpoints,
+    events,
+    health,
+    hooks,
+    jobs,
+    providers,
+    queues,
+    schedules,
+    sources,
+    subscriptions,
+)
 from api.routes import tasks as task_routes
 from runtime import database, logs
 from runtime.publisher import publisher
@@ -60,6 +74,7 @@ def create_app() -> FastAPI:
     for module in (bulk, jobs, acts, bulk_actions, audit, task_routes, queues, schedules, events, subscriptions, endpoints):
         app.include_router(module.router, dependencies=[documented])
     app.include_router(sources.router, dependencies=[documented])
+    app.include_router(providers.router, dependencies=[documented])
     app.include_router(hooks.router)
     app.include_router(health.router)
     app.add_middleware(Tagged)

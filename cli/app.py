@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli import jobs, keys, migrate, queues, schedules, serve, tasks
+from cli import jobs, keys, migrate, providers, queues, schedules, serve, tasks
 from cli.complaint import Complaint
 from cli.up.command import up
 
@@ -23,6 +23,7 @@ app.command("migrate")(migrate.migrate)
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.command("tasks")(tasks.tasks)
+app.add_typer(providers.app, name="providers")
 app.add_typer(queues.app, name="queues")
 app.add_typer(schedules.app, name="schedules")
 

@@ -47,7 +47,7 @@ def submit(
     body |= {"task": task, "payload": given.json_value(payload, "payload")}
     job = door.ask("POST", "/v1/jobs", body=body, key=idempotency_key)
     if watch:
-        _follow(door, job["id"])
+        follow(door, job["id"])
     else:
         door.show(job, lambda found: show.line(found["id"]))
 
@@ -79,7 +79,7 @@ def list_(
 @remote
 def watch(door: Door, job_id: JobId) -> None:
     """Follow a job to its end; exit code 1 unless it succeeded."""
-    _follow(door, job_id)
+    follow(door, job_id)
 
 
 @app.command()
@@ -156,7 +156,7 @@ def _say_state(job: dict[str, Any]) -> None:
     show.line(f"{job['id']} is {job['state']}{asked}")
 
 
-def _follow(door: Door, job_id: str) -> None:
+def follow(door: Door, job_id: str) -> None:
     seen, pause = "", 0.05
     while True:
         job = door.ask("GET", "/v1/jobs/{}", job_id)

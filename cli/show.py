@@ -19,6 +19,12 @@ COLOURS = {
     "lost": "red",
     "paused": "yellow",
     "open": "green",
+    "well": "green",
+    "missing": "red",
+    "circuit": "red",
+    "asked": "yellow",
+    "rate": "yellow",
+    "ramp": "cyan",
 }
 
 

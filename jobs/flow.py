@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from jobs import holds, line, store
@@ -77,7 +77,7 @@ def is_wanting(session: Session, queue: str, free: Iterable[Hold], now: datetime
     """Whether the queue has room for a job that is due, or parked for an account that lets some go. Only reads."""
     if room(session, queue, PRIORITIES[0]) <= 0:
         return False
-    return bool(due_within(session, queue, now)) or any(holds.any_parked(session, hold.account, queue) for hold in free)
+    return any(holds.any_parked(session, hold.account, queue) for hold in free) or bool(due_within(session, queue, now))
 
 
 def feed(session: Session, queue: str, now: datetime) -> int:
@@ -101,12 +101,16 @@ def _park(session: Session, queue: str, held: dict[str, Hold], now: datetime) ->
     """Put the due jobs of held accounts aside, so that no later round meets them."""
     for _ in range(MOST_PARKED):
         met = due(session, queue, now, settings().hint_window)
-        theirs = session.execute(select(Job.account, Job.id).where(Job.id.in_(met), Job.account.in_(held))).all()
-        for hold in held.values():
-            if jobs := [job_id for account, job_id in theirs if account == hold.account]:
-                store.park(session, jobs, hold.why, now)
+        theirs = {job_id: account for account, job_id in session.execute(_accounts(met, held))} if met else {}
         if not theirs:
             return
+        for hold in held.values():
+            if jobs := [job_id for job_id, account in theirs.items() if account == hold.account]:
+                store.park(session, jobs, hold.why, now)
+
+
+def _accounts(jobs: Iterable[UUID], held: Iterable[str]) -> Select[str | None, UUID]:
+    return select(Job.account, Job.id).where(Job.id.in_(jobs), Job.account.in_(held))
 
 
 def queues_unclaimed(before: datetime) -> list[str]:

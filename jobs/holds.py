@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select, true, update
+from sqlalchemy import ColumnElement, exists, func, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -109,6 +109,12 @@ def any_parked(session: Session, account: str, queue: str | None = None) -> bool
     """Whether a job waits for the account, in any queue or in this one."""
     parked = _parked(account) if queue is None else (*_parked(account), Job.queue == queue)
     return bool(session.scalar(select(exists().where(*parked))))
+
+
+def parked(session: Session, account: str, most: int) -> int:
+    """How many jobs wait for the account; counted up to `most`."""
+    some = select(Job.id).where(*_parked(account)).limit(most).subquery()
+    return session.scalars(select(func.count()).select_from(some)).one()
 
 
 def is_held(account: str | None) -> bool:

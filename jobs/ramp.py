@@ -6,7 +6,7 @@ START = 2.0  # jobs a second when a hold has just ended
 DOUBLES = 3.0  # seconds in which that rate doubles
 FULL = 5000.0  # jobs a second: where the rise ends for an account without a rate
 SHARE = 0.94  # of an account's rate goes to the queues: the rest is room for the limiter, which is exact
-CATCH_UP = 0.5  # seconds of releases that a late feed makes up for
+CATCH_UP = 1.0  # seconds of releases that a late feed makes up for
 
 
 def pace(rate: float | None, seconds: float, *, steady: bool = False) -> float:

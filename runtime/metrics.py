@@ -28,7 +28,9 @@ account_calls = Counter("treadle_account_calls_total", "Calls to third parties",
 account_seconds = Histogram("treadle_account_seconds", "Time a call took", ["account"], buckets=_RUN)
 account_open = Gauge("treadle_account_open", "1 while the account's circuit is open", ["account"])
 account_held = Gauge("treadle_account_held_jobs", "Jobs that wait because their account is held", ["account"])
-account_saturation = Gauge("treadle_account_saturation", "Part of its rate that the account was called at", ["account"])
+account_limit = Gauge(
+    "treadle_account_limit", "Calls a second that the account allows", ["account"], multiprocess_mode="max"
+)
 
 queue_jobs = Gauge("treadle_queue_jobs", "Open jobs in the ledger", ["queue", "state"])
 oldest_ready = Gauge("treadle_queue_oldest_ready_seconds", "Age of the oldest job that could run now", ["queue"])

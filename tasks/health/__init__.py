@@ -19,7 +19,7 @@ from runtime import clock, metrics
 from runtime.database import Unavailable, transaction
 from runtime.settings import settings
 from tasks.context import current
-from tasks.health.circuit import counts
+from tasks.health.circuit import Said, counts
 from tasks.health.limiter import Calls, Wait, rates
 
 log = structlog.get_logger()
@@ -43,7 +43,7 @@ Probe = Callable[[], TaskError | None]
 
 
 def admit(account: Account, probe: Probe | None = None) -> None:
-    """Wait until the account may be called, for a quarter of a second at most.
+    """Wait until the account may be called, for half a second at most.
 
     The attempt that an open circuit chose as its probe makes the call of `probe` first, if there is one.
 
@@ -106,6 +106,7 @@ def _only_the_probe(hold: Hold, account: Account, probe: Probe | None) -> None:
 
 
 def _in_turn(account: Account, rate: Calls) -> None:
+    metrics.account_limit.labels(account.name).set(_a_second(rate))
     try:
         wait = rates.reserve(account.name, rate)
     except Wait as full:
@@ -126,15 +127,15 @@ def _asked(account: Account, error: RateLimited) -> None:
 
 def _failed(account: Account, error: TaskError, elapsed: timedelta) -> None:
     first, most = settings().circuit_open, settings().circuit_open_max
-    hold, why = holds.memory.find(account.name), f"{account.name} fails: {error}"
     refused = isinstance(error, Unauthorized) and error.status != FORBIDDEN
-    opens = counts.count(account.name, failed=True, took=elapsed.total_seconds(), words=str(error)[:500]) or refused
+    said = counts.count(account.name, failed=True, took=elapsed.total_seconds(), words=str(error)[:500])
+    hold, why = holds.memory.find(account.name, fresh=True), f"{account.name} fails: {error}"
     if _is_probe(hold):
         _write(account, lambda session: holds.fail_probe(session, account.name, why, first, most))
         error.account = account.name
-    elif hold is not None and hold.cause is Cause.CIRCUIT:
+    elif said is Said.LATE or (hold is not None and hold.cause is Cause.CIRCUIT):
         error.account = None if refused else account.name
-    elif opens:
+    elif refused or said is Said.OPEN:
         _write(account, lambda session: holds.open_circuit(session, account.name, why, _rate(account), first, most))
         log.warning("an account's circuit opens", account=account.name, why=str(error)[:300])
         error.account = None if refused else account.name

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from runtime import clock
 from runtime.scripts import Away, redis
@@ -20,23 +21,33 @@ local kept = redis.call('HMGET', KEYS[1], 'calls', 'failures', 'row', 'at', 'ope
 local at = tonumber(kept[4] or now)
 local fade = 0.5 ^ ((now - at) / half)
 local calls, failures, row = tonumber(kept[1] or 0) * fade, tonumber(kept[2] or 0) * fade, tonumber(kept[3] or 0)
-local opened = 0
+local said = 0
 if failed == 1 then
   redis.call('HSET', KEYS[1], 'error', words, 'error_at', string.format('%.3f', now))
 end
-if now - took >= tonumber(kept[5] or 0) then  -- begun since the circuit opened last
+if now - took < tonumber(kept[5] or 0) then
+  said = 2
+else
   calls, failures, row = calls + 1, failures + failed, (row + 1) * failed
   if failed == 1 and (row >= row_limit or (calls >= least - 0.5 and failures >= share * calls)) then
-    calls, failures, row, opened = 0, 0, 0, 1
+    calls, failures, row, said = 0, 0, 0, 1
     redis.call('HSET', KEYS[1], 'opened', string.format('%.6f', now))
   end
   redis.call('HSET', KEYS[1], 'calls', tostring(calls), 'failures', tostring(failures), 'row', row,
              'at', string.format('%.6f', now))
 end
 redis.call('EXPIRE', KEYS[1], 86400)
-return {opened}
+return {said}
 """
 _LAST = "return redis.call('HMGET', KEYS[1], 'error', 'error_at')"
+
+
+class Said(IntEnum):
+    """What follows from a call that was counted."""
+
+    NOTHING = 0
+    OPEN = 1  # the circuit must open; it is said once, and counting begins anew
+    LATE = 2  # the call began before the circuit opened last, and counts no more
 
 
 @dataclass
@@ -49,18 +60,18 @@ class Count:
     at: float = field(default_factory=clock.monotonic)
     opened: float = float("-inf")
 
-    def add(self, *, failed: bool, took: float) -> bool:
-        """Count a call; whether the circuit opens by it."""
+    def add(self, *, failed: bool, took: float) -> Said:
+        """Count a call."""
         now = clock.monotonic()
         fade = 0.5 ** ((now - self.at) / HALF_LIFE)
         self.calls, self.failures, self.at = self.calls * fade, self.failures * fade, now
         if now - took < self.opened:
-            return False
+            return Said.LATE
         self.calls, self.failures, self.row = self.calls + 1, self.failures + failed, (self.row + 1) * failed
         if failed and (self.row >= ROW or (self.calls >= LEAST - 0.5 and self.failures >= SHARE * self.calls)):
             self.calls, self.failures, self.row, self.opened = 0.0, 0.0, 0, now
-            return True
-        return False
+            return Said.OPEN
+        return Said.NOTHING
 
 
 class Circuits:
@@ -70,14 +81,14 @@ class Circuits:
         self._lock = threading.Lock()
         self._own: dict[str, Count] = {}
 
-    def count(self, account: str, *, failed: bool, took: float, words: str = "") -> bool:
-        """Count a call that took so many seconds; whether the circuit must open. It says so once, and begins anew."""
+    def count(self, account: str, *, failed: bool, took: float, words: str = "") -> Said:
+        """Count a call that took so many seconds."""
         try:
-            opened = redis.run(_COUNT, _key(account), int(failed), took, words, ROW, SHARE, LEAST, HALF_LIFE)[0]
+            said = redis.run(_COUNT, _key(account), int(failed), took, words, ROW, SHARE, LEAST, HALF_LIFE)[0]
         except Away:
             with self._lock:
                 return self._own.setdefault(account, Count()).add(failed=failed, took=took)
-        return bool(opened)
+        return Said(said)
 
 
 def last_error(account: str) -> tuple[str, float] | None:

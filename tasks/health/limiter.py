@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from runtime import clock
 from runtime.scripts import Away, redis
 
-PATIENCE = 0.25  # seconds for which a call may wait in its worker's slot; who would wait longer goes back to the ledger
+PATIENCE = 0.5  # seconds for which a call may wait in its worker's slot; who would wait longer goes back to the ledger
 MARGIN = 0.97  # of the rate is used: calls get to the provider less evenly than they are let go
 QUOTA = 10.0  # seconds: a limit over a longer time is a quota,
 AT_ONCE = 0.1  # of which so much may go at once, and the rest evenly

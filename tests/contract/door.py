@@ -44,7 +44,7 @@ asked: Counter[int] = Counter()
 """Every answer of this session that a door looked at, by its status; 0: none, for half a request."""
 
 _counting = threading.Lock()
-_MAKES_JOB = re.compile(r"/v1/jobs|/v1/jobs/[^/]+/replay|/v1/schedules/[^/]+/run")
+_MAKES_JOB = re.compile(r"/v1/jobs|/v1/jobs/[^/]+/replay|/v1/schedules/[^/]+/run|/v1/providers/[^/]+/check")
 
 
 class Door:

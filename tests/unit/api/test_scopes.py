@@ -25,6 +25,8 @@ NEEDS: dict[str, Scope] = {
     "POST /v1/jobs/{job_id}/retry": "write",
     "GET /v1/tasks": "read",
     "GET /v1/tasks/{name}": "read",
+    "GET /v1/providers": "read",
+    "POST /v1/providers/{account}/check": "write",
     "GET /v1/queues": "read",
     "POST /v1/queues/{name}/pause": "admin",
     "POST /v1/queues/{name}/resume": "admin",

@@ -236,6 +236,26 @@ def test_schedules(api: Pretended, treadle: Treadle) -> None:
     assert "2999-01-01" in treadle("schedules", "preview", "nightly", "--count", "2")[1]
 
 
+def test_providers(api: Pretended, treadle: Treadle) -> None:
+    account = {
+        "account": "stripe-eu", "available": True, "missing": None, "state": "circuit", "why": "stripe-eu fails: 503",
+        "until": "2999-01-01T00:00:00Z", "held_jobs": 7, "rate": "50/s", "saturation": 0.25, "last_error": "503",
+    }  # fmt: skip
+    absent = account | {"account": "square", "available": False, "missing": "Set TREADLE_ACCOUNTS__SQUARE__TOKEN."}
+    api.on("GET", "/v1/providers", {"accounts": [account, absent]})
+    out = treadle("providers", "list")[1]
+    assert all(word in out for word in ("stripe-eu", "circuit", "50/s 25%", "fails: 503", "missing", "SQUARE__TOKEN"))
+
+
+def test_checking_an_account_follows_its_job(api: Pretended, treadle: Treadle) -> None:
+    done = JOB | {"state": "succeeded", "reason": None, "result": {"answers": True}, "error": None}
+    api.on("POST", "/v1/providers/stripe/check", done, 202)
+    api.on("GET", f"/v1/jobs/{JOB['id']}", done)
+    code, out, _ = treadle("providers", "check", "stripe")
+    assert code == 0
+    assert "answers" in out
+
+
 def test_queues(api: Pretended, treadle: Treadle) -> None:
     queue = {"name": "default", "paused": True, "scheduled": 3, "queued": 2, "running": 1, "oldest_ready_seconds": 90.0}
     api.on("GET", "/v1/queues", {"queues": [queue]})

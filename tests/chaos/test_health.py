@@ -1,0 +1,227 @@
+"""A provider that is down, slow to accept or asks us to wait: its jobs wait with it, and come back as it can take them."""
+
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+import redis
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from jobs.model import Attempt, Hold, Job
+from jobs.states import State
+from tasks.health.circuit import ROW
+from tests.chaos.forms import forms
+from tests.laboratory import Lab, Part
+from tests.servers import free_port, wait_until
+
+SLOTS = 16
+
+
+class Moody:
+    """The provider, as a process of its own, and the laboratory that calls it."""
+
+    def __init__(self, laboratory: Callable[..., Lab], account: str = "moody", **settings: str) -> None:
+        self.account, self.port = account, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx2.Client(base_url=self.url, timeout=5, trust_env=False)
+        ours = {"task_modules": "tests.probe,tests.moody", "door_patience": "20s"}
+        given = ours | {f"accounts__{account}__base_url": self.url} | settings
+        self.lab = laboratory(**given)
+        command = ["uvicorn", "tests.moody_server:app", "--port", str(self.port), "--no-access-log"]
+        self.server = Part("moody", command, self.lab.environment, self._answers)
+        self.lab.parts.append(self.server)
+        self.server.start()
+        self.lab.api.start()
+
+    def start(self, workers: int = 1) -> "Moody":
+        """The workers, and a scheduler."""
+        for _ in range(workers):
+            self.lab.add_worker(slots=SLOTS)
+        self.lab.add_scheduler()
+        wait_until(self.lab._worker_lives, 60, "the workers to join")
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            return self.client.get("/noted").status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    def be(self, status: int, **headers: str) -> float:
+        """Its mood from now on. Returns the instant, on its clock."""
+        self.client.post("/mood", json={"status": status, "headers": headers})
+        return float(self.noted()["now"])
+
+    def noted(self) -> dict[str, Any]:
+        """When it was called."""
+        answer: dict[str, Any] = self.client.get("/noted").json()
+        return answer
+
+    def calls(self, since: float = 0.0) -> list[float]:
+        """When it was called, from an instant on."""
+        found: list[float] = self.noted()["calls"]
+        return found[bisect_left(found, since) :]
+
+    def submit(self, count: int) -> None:
+        """So many jobs for it."""
+        for start in range(0, count, 500):
+            jobs = [
+                {"task": f"{self.account}.call", "payload": {"number": number}}
+                for number in range(start, min(count, start + 500))
+            ]
+            answer = self.lab.client.post("/v1/jobs/bulk", json={"jobs": jobs}, timeout=60)
+            assert answer.status_code == 202, answer.text[:1000]
+
+    def hold(self) -> Hold | None:
+        """What holds its account."""
+        with Session(self.lab.engine) as session:
+            return session.get(Hold, self.account)
+
+    def attempts(self) -> Counter[int]:
+        """How many jobs took how many attempts."""
+        with Session(self.lab.engine) as session:
+            return Counter(session.scalars(sa.select(Job.attempt)))
+
+
+@pytest.fixture
+def moody(laboratory: Callable[..., Lab]) -> Iterator[Callable[..., Moody]]:
+    """Makes the test's provider and laboratory."""
+    made: list[Moody] = []
+
+    def make(**settings: str) -> Moody:
+        made.append(Moody(laboratory, **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.client.close()
+
+
+def most_within(calls: list[float], seconds: float) -> int:
+    """The most calls in any stretch of time so long."""
+    return max(bisect_left(calls, at + seconds) - number for number, at in enumerate(calls))
+
+
+def probes_in(outage: float, first: float, most: float) -> int:
+    """How often a circuit that opens for so long is probed in that time."""
+    count, at, span = 0, first, first
+    while at <= outage:
+        count, span = count + 1, min(2 * span, most)
+        at += span
+    return count
+
+
+@pytest.mark.timeout(600)
+@forms("jobs, outage, first, most", short=(500, 6, 1, 4), long=(5000, 60, 30, 600))
+def test_a_provider_that_is_down_is_only_probed_and_its_jobs_come_back_in_a_ramp(
+    moody: Callable[..., Moody], jobs: int, outage: float, first: float, most: float
+) -> None:
+    down = moody(circuit_open=f"{first}s", circuit_open_max=f"{most}s")
+    down.be(503)
+    down.submit(jobs)
+    down.start(workers=2)
+    wait_until(lambda: down.hold() is not None, 60, "the circuit to open")
+    seen = down.noted()["now"]
+    wait_until(lambda: down.noted()["now"] >= seen + outage, outage + 30, "the outage to last")
+    outside = down.calls()
+    well = down.be(200)
+    print(f"{len(outside)} calls in an outage of {outage:g} s, {jobs} jobs")
+    assert len(outside) <= ROW - 1 + 2 * SLOTS + probes_in(outage, first, most)
+    assert len([call for call in outside if call > seen + first / 2]) <= probes_in(outage, first, most)
+    assert down.lab.wait_settled(180) == {State.SUCCEEDED: jobs}
+    spent = down.attempts()
+    assert spent.total() - spent[1] < ROW, f"only those that failed before the circuit opened: {spent}"
+    after = down.calls(well)
+    seconds = [count for _, count in sorted(Counter(int(call - after[0]) for call in after).items())]
+    print(f"{spent.total() - spent[1]} jobs spent an attempt; drained in {after[-1] - after[0]:.0f} s: {seconds}")
+    assert seconds[0] <= 8
+    assert max(seconds[:3]) < max(seconds[-4:]), "a ramp"
+
+
+@pytest.mark.timeout(600)
+@forms("jobs", short=(400,), long=(3000,))
+def test_a_provider_s_rate_is_kept_by_four_workers_and_used(moody: Callable[..., Moody], jobs: int) -> None:
+    limited = moody(accounts__moody__rate="50/s")
+    limited.start(workers=4)
+    limited.submit(jobs)
+    assert limited.lab.wait_settled(120 + jobs / 20) == {State.SUCCEEDED: jobs}
+    calls = limited.calls()
+    average = (len(calls) - 1) / (calls[-1] - calls[0])
+    print(f"{len(calls)} calls: at most {most_within(calls, 1)} in a second, {average:.1f} on average")
+    assert len(calls) == jobs
+    assert most_within(calls, 1) <= 52
+    assert average >= 45
+    assert limited.attempts() == {1: jobs}
+
+
+def test_what_a_provider_asks_holds_all_its_jobs_and_spends_no_attempt(moody: Callable[..., Moody]) -> None:
+    asking = moody()
+    asking.be(429, **{"retry-after": "4"})
+    asking.submit(100)
+    asking.start(workers=2)
+    wait_until(lambda: asking.hold() is not None, 60, "the account to be held")
+    told = asking.calls()[-1]
+    asking.be(200)
+    assert asking.lab.wait_settled(60) == {State.SUCCEEDED: 100}
+    calls = asking.calls()
+    assert len(calls) <= 100 + 2 * SLOTS
+    assert not [call for call in calls if told + 1 < call < told + 3.5]
+    assert asking.attempts() == {1: 100}
+
+
+def test_a_probe_of_its_own_goes_before_a_job_is_risked(moody: Callable[..., Moody]) -> None:
+    wary = moody(account="wary", circuit_open="1s", circuit_open_max="1s")
+    wary.be(503)
+    wary.submit(60)
+    wary.start()
+    wait_until(lambda: wary.hold() is not None, 60, "the circuit to open")
+    wait_until(lambda: len(wary.noted()["looks"]) >= 2, 30, "two probes")
+    risked = len(wary.calls())
+    assert risked <= ROW - 1 + SLOTS, "no job's call was a probe"
+    wary.be(200)
+    assert wary.lab.wait_settled(60) == {State.SUCCEEDED: 60}
+
+
+@pytest.mark.parametrize("fault", ["flushed", "killed"])
+def test_a_hold_outlives_the_broker_and_nothing_is_stuck(moody: Callable[..., Moody], fault: str) -> None:
+    down = moody(circuit_open="3s", circuit_open_max="3s", accounts__moody__rate="100/s")
+    down.be(503)
+    down.submit(200)
+    down.start(workers=2)
+    wait_until(lambda: down.hold() is not None, 60, "the circuit to open")
+    held = time.monotonic()
+    if fault == "killed":
+        down.lab.broker.kill()
+        down.lab.broker.start()
+    else:
+        with redis.Redis.from_url(down.lab.broker.url) as client:
+            client.flushall()
+    before = len(down.calls())
+    wait_until(lambda: time.monotonic() > held + 2, 10, "the hold to be half over")
+    assert len(down.calls()) == before, "the broker forgot the count; the ledger did not forget the hold"
+    down.be(200)
+    assert down.lab.wait_settled(90) == {State.SUCCEEDED: 200}
+
+
+def test_an_account_that_is_down_keeps_no_other_account_s_jobs_waiting(moody: Callable[..., Moody]) -> None:
+    down = moody(circuit_open="30s")
+    down.be(503)
+    down.submit(300)
+    down.start()
+    wait_until(lambda: down.hold() is not None, 60, "the circuit to open")
+    started = time.monotonic()
+    for _ in range(10):
+        down.lab.wait_for(down.lab.submit(), State.SUCCEEDED)
+    assert time.monotonic() - started < 10
+    assert len(down.calls()) <= ROW - 1 + SLOTS
+    with Session(down.lab.engine) as session:
+        running = session.scalars(sa.select(sa.func.count()).where(Attempt.finished_at.is_(None))).one()
+        assert running == 0, "no slot is taken by a job that waits"
+        words = set(session.scalars(sa.select(Job.waits_for).where(Job.parked_at.is_not(None))))
+    assert any(word and "503" in word for word in words)
+    down.lab.patience = 0  # it stays down
