@@ -48,6 +48,7 @@ class Server:
     name = "server"
     gentle = signal.SIGTERM
     rough = signal.SIGKILL
+    patience = PATIENCE
     entrance: Sequence[str] = ()  # a command that becomes another, elsewhere: see tests.networks
 
     def __init__(self) -> None:
@@ -82,7 +83,7 @@ class Server:
                 cwd=self.folder,
                 env=self._environment(),
             )
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self.patience
         while not self._answers():
             if not self.runs or time.monotonic() > until:
                 self.kill()

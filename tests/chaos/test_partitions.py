@@ -66,11 +66,9 @@ def _all_from_all(host: Callable[[str], Host]) -> list[Way]:
 
 ALL = "all cut from the broker, all but the API from the database"
 FAULTS: dict[str, Cut] = {
+    ALL: _all_from_all,
     "a worker hears nothing from the database": lambda host: [(host("database"), host("worker0"))],
     "both schedulers cut from the database": lambda host: between(host("database"), *map(host, SCHEDULERS)),
-    ALL: _all_from_all,
-}
-MORE_FAULTS: dict[str, Cut] = {
     "a worker cut from the database": lambda host: between(host("worker0"), host("database")),
     "a worker cut from the broker": lambda host: between(host("worker0"), host("broker")),
     "a worker cut from database and broker": lambda host: between(host("worker0"), host("database"), host("broker")),
@@ -85,16 +83,16 @@ MORE_FAULTS: dict[str, Cut] = {
 @pytest.mark.parametrize(
     ("fault", "seconds"),
     [
-        *((fault, CUT) for fault in FAULTS),
-        *(pytest.param(fault, CUT, marks=pytest.mark.long) for fault in MORE_FAULTS),
+        (ALL, CUT),
         pytest.param(ALL, 60, marks=pytest.mark.long),
+        *(pytest.param(fault, CUT, marks=pytest.mark.long) for fault in FAULTS if fault != ALL),
     ],
 )
 def test_every_job_is_accepted_while_parts_are_cut_off_and_done_soon_after(
     lab: SpreadLab, fault: str, seconds: int, record: Record
 ) -> None:
     before = lab.states()
-    with lab.network.cut(*(FAULTS | MORE_FAULTS)[fault](lab.host)):
+    with lab.network.cut(*FAULTS[fault](lab.host)):
         took = _post_for(lab, seconds)
     healed = time.monotonic()
     lab.wait_settled(60)
@@ -106,6 +104,7 @@ def test_every_job_is_accepted_while_parts_are_cut_off_and_done_soon_after(
     record(number, f"{fault} for {seconds} s", "–", f"{len(took)} of {len(took)} done", recovered)
 
 
+@pytest.mark.long
 def test_the_others_do_the_work_while_a_worker_is_cut_off(lab: SpreadLab) -> None:
     with lab.network.cut(*between(lab.host("worker0"), lab.host("database"))):
         jobs = [lab.submit() for _ in range(100)]

@@ -101,13 +101,14 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def certified(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
-    """A server's TLS for a host name, and the file of the self-signed certificate that a client must trust."""
+    """A server's TLS for a host's name or address, and the file of the self-signed certificate that a client must trust."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("no openssl to make a certificate with")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     asked = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    named = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+    kind = "IP" if name[0].isdigit() else "DNS"
+    named = ["-subj", f"/CN={name}", "-addext", f"subjectAltName={kind}:{name}"]
     subprocess.run(
         [openssl, *asked, *named, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=30
     )
