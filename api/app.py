@@ -27,9 +27,11 @@ from api.routes import (
     queues,
     schedules,
     sources,
+    streams,
     subscriptions,
 )
 from api.routes import tasks as task_routes
+from api.streams import Streams
 from runtime import database, logs
 from runtime.publisher import publisher
 from runtime.settings import settings
@@ -57,6 +59,7 @@ def attach(app: FastAPI, ledger: Ledger) -> None:
     app.state.ledger = ledger
     app.state.keys = Keys(ledger)
     app.state.finishes = Finishes(ledger)
+    app.state.streams = Streams(ledger)
 
 
 def create_app() -> FastAPI:
@@ -71,9 +74,22 @@ def create_app() -> FastAPI:
         redirect_slashes=False,  # a redirect would lead to http:// behind a proxy, and few clients follow it with a POST
     )
     problems.install(app)
-    for module in (bulk, jobs, acts, bulk_actions, audit, task_routes, queues, schedules, events, subscriptions, endpoints):
+    for module in (
+        bulk,
+        jobs,
+        acts,
+        streams,
+        bulk_actions,
+        audit,
+        task_routes,
+        queues,
+        schedules,
+        events,
+        subscriptions,
+        endpoints,
+        sources,
+    ):
         app.include_router(module.router, dependencies=[documented])
-    app.include_router(sources.router, dependencies=[documented])
     app.include_router(providers.router, dependencies=[documented])
     app.include_router(hooks.router)
     app.include_router(health.router)

@@ -68,7 +68,7 @@ def replay(session: Session, caller: Caller, job_id: UUID, edit: Callable[[Job],
     old = queries.get(session, caller.tenant, job_id)
     if old.state not in FINAL:
         _refuse("replaying it", old)
-    made = submit(session, replace(Order.like(old), payload=edit(old), request_id=caller.request_id))
+    made = submit(session, replace(Order.like(old), payload=edit(old), caller=caller.key_id, request_id=caller.request_id))
     audit.note(session, caller, "job.replay", job_id, new=str(made.job.id))
     return made
 

@@ -40,7 +40,9 @@ def attempts(session: Session, job_id: UUID) -> Sequence[Attempt]:
 
 def log_lines(session: Session, job_id: UUID, limit: int = 200) -> Sequence[LogLine]:
     """The last lines that a job's attempts wrote, oldest first."""
-    newest = select(LogLine).where(LogLine.job_id == job_id).order_by(LogLine.id.desc()).limit(limit)
+    newest = (
+        select(LogLine).where(LogLine.job_id == job_id, LogLine.level != "progress").order_by(LogLine.id.desc()).limit(limit)
+    )
     return session.scalars(newest).all()[::-1]
 
 

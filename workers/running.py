@@ -1,11 +1,13 @@
 """The attempts that run in this process: what its other threads must know of them."""
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from uuid import UUID
 
 from jobs.model import Job
@@ -13,6 +15,7 @@ from jobs.store import Claim
 from runtime import clock, metrics
 
 MOST_LINES = 1000  # an attempt
+MOST_STEPS = 1000  # of progress, an attempt
 LONGEST_LINE = 2000  # characters
 
 
@@ -29,21 +32,32 @@ class Running:
     settled: Job | None = None  # how the one who gave it up left the job
     lines: list[tuple[datetime, str, str]] = field(default_factory=list)
     progress: dict[str, object] | None = None
-    written: int = 0
+    said: int = 0  # lines, so far
+    steps: int = 0  # of progress, so far
 
     def write_line(self, level: str, message: str) -> None:
         """Keep a line for the job's record; past the most, lines are dropped."""
-        if self.written + len(self.lines) < MOST_LINES:
+        if self.said < MOST_LINES:
+            self.said += 1
             self.lines.append((clock.now(), level[:10], message.replace("\x00", "")[:LONGEST_LINE]))
 
     def write_progress(self, done: float, total: float | None, note: str) -> None:
-        """Keep how far the job is; only the last word is written."""
-        self.progress = {"done": done, "total": total, "note": note[:200], "at": clock.now().isoformat()}
+        """Keep how far the job is: the last word for its row, and each of the first steps for who watches it.
+
+        Raises:
+            ValueError: a number is infinite or none at all; no database would take it.
+        """
+        if not isfinite(done) or not isfinite(total or 0):
+            raise ValueError("progress is told in finite numbers")
+        now, step = clock.now(), dict[str, object](done=done, total=total, note=note[:200])
+        self.progress = step | {"at": now.isoformat()}
+        if self.steps < MOST_STEPS:
+            self.steps += 1
+            self.lines.append((now, "progress", json.dumps(step)))
 
     def take_lines(self) -> list[tuple[datetime, str, str]]:
         """The lines not yet written."""
         lines, self.lines = self.lines, []
-        self.written += len(lines)
         return lines
 
     def cancel(self) -> None:
