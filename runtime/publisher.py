@@ -48,10 +48,10 @@ class Publisher:
         """Whether the broker answered the last time it was asked."""
         return clock.monotonic() >= self._rest_until
 
-    def flush(self, seconds: float) -> None:
-        """Wait up to `seconds` until all has been sent or dropped."""
+    def flush(self, seconds: float) -> bool:
+        """Wait up to `seconds` until all has been sent or dropped. False if some is not."""
         with self._wake:
-            self._wake.wait_for(lambda: not self._waiting and not self._sending, seconds)
+            return self._wake.wait_for(lambda: not self._waiting and not self._sending, seconds)
 
     def close(self) -> None:
         """Send what waits (2 s at most) and end the thread."""

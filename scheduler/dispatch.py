@@ -14,6 +14,7 @@ from runtime.settings import settings
 log = structlog.get_logger()
 
 _lanes = Lanes()
+UNSENT = 1.0  # seconds for this process's own hints to leave: on a busy machine they are late, not lost
 UNTOLD = timedelta(seconds=10)  # where the broker only counts its hints, and has too few, those this old are sent again
 
 
@@ -56,7 +57,7 @@ def find_lost() -> None:
     moment, the second hint finds the job claimed, and nothing happens. A broker that only counts can be short of hints: then
     all that are old are sent again, and it holds at most twice as many as it should.
     """
-    if not publisher.healthy:
+    if not publisher.flush(UNSENT) or not publisher.healthy:
         return
     now = clock.now()
     for queue in flow.queues_unclaimed(now - settings().hint_grace):

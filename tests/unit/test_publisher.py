@@ -157,3 +157,11 @@ def test_threads_may_offer_at_once(publisher: Publisher, outlet: Outlet) -> None
         thread.join()
     publisher.flush(5)
     assert len({hint.job_id for hint in outlet.all_sent}) == 400
+
+
+def test_it_says_whether_all_has_left(publisher: Publisher, outlet: Outlet) -> None:
+    outlet.may_answer.clear()
+    publisher.offer([Hint(uuid4(), "test.echo", "default", 1)])
+    assert not publisher.flush(0.01)
+    outlet.may_answer.set()
+    assert publisher.flush(5)
