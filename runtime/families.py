@@ -62,7 +62,6 @@ class Redis:
             "retry_on_timeout": False,  # a retry in the client doubles messages and holds the thread
             "queue_order_strategy": "priority",  # in the order of priority_steps, not round robin
             "priority_steps": sorted(self.steps),
-            "visibility_timeout": settings().visibility_timeout.total_seconds(),  # nothing relies on it
         }
 
     def queue(self, name: str) -> Queue:

@@ -43,7 +43,6 @@ class Settings(BaseSettings):
     idempotency_window: Duration = Field(timedelta(hours=24), description="how long an Idempotency-Key is remembered")
     metrics_token: SecretStr | None = Field(None, description="bearer token that /metrics asks for, if set")
 
-    visibility_timeout: Duration = Field(timedelta(days=1), description="Celery's own; nothing here relies on it")
     hint_window: int = Field(
         500, ge=1, description="jobs of a queue in the broker at once, not counting less important ones"
     )
