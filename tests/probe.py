@@ -52,9 +52,14 @@ def run(script: Script, context: Context) -> Any:
             os._exit(3)
         case "segfault":
             os.kill(os.getpid(), signal.SIGSEGV)
+<<<<<<< HEAD
         case "call late":  # its worker may have lost its lease meanwhile
             time.sleep(script.seconds)
             return http.send("POST", script.url, headers={"idempotency-key": context.key()}).status
+=======
+        case "swell":
+            _swell(script.size)
+>>>>>>> d502b07 (Chaos: overload, a full broker, poison, a misbehaving third party, a hung scheduler; the docs say what stands)
         case "big":
             return "x" * script.size
     return {"attempt": context.attempt, "pid": os.getpid()}
@@ -108,6 +113,15 @@ def _call(url: str, seconds: float, context: Context) -> None:
     while time.monotonic() < until:
         http.send("POST", url, headers={"Idempotency-Key": f"{context.job_id} by {os.getpid()}"}, json={})
         time.sleep(0.1)
+
+
+def _swell(size: int) -> None:
+    """Take memory, page by page, up to `size` bytes."""
+    held: list[bytes] = []
+    while len(held) * 10_000_000 < size:
+        held.append(b"x" * 10_000_000)
+        time.sleep(0.01)  # so that a killer has time to see it
+    time.sleep(30)
 
 
 def _until_cancelled(seconds: float, context: Context) -> None:

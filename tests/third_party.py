@@ -1,7 +1,20 @@
-"""A third party of our own: it counts calls and effects by Idempotency-Key, and misbehaves when asked."""
+"""A third party of our own: it counts calls and effects by Idempotency-Key, and misbehaves when asked.
+
+The path says how it behaves towards the first `times` calls (1 by default) with a key; from then on it is well:
+
+    /effect     well from the first
+    /flaky      503, come again in a second
+    /broken     500, nothing done
+    /busy       429, come again in `after` seconds, nothing done
+    /reset      does it, and resets the connection without an answer
+    /drip       does it, and answers a byte at a time for `seconds`
+
+Any of them takes `ms` milliseconds over it. `leave` and `come_back` are for the whole of it.
+"""
 
 import json
 import socket
+import struct
 import threading
 import time
 from collections import defaultdict
@@ -19,15 +32,18 @@ class ThirdParty:
         self.refusals: dict[str, int] = defaultdict(int)
         self.effects: set[str] = set()
         self.lock = threading.Lock()
-        self.listener = listener or socket.create_server(("127.0.0.1", 0), backlog=_Server.request_queue_size)
+        self._serve(listener or socket.create_server(("127.0.0.1", 0), backlog=_Server.request_queue_size))
+
+    def _serve(self, listener: socket.socket) -> None:
+        self.address = listener.getsockname()
         self.server = _Server(("", 0), _handler(self), bind_and_activate=False)
         self.server.socket.close()
-        self.server.socket = self.listener
+        self.server.socket = listener
         threading.Thread(target=self.server.serve_forever, name="third-party", daemon=True).start()
 
     @property
     def url(self) -> str:
-        host, port = self.listener.getsockname()
+        host, port = self.address
         return f"http://{host}:{port}"
 
     def count(self) -> int:
@@ -40,9 +56,17 @@ class ThirdParty:
         with self.lock:
             return [key for key, spans in self.calls.items() if _overlap(sorted(spans))]
 
-    def close(self) -> None:
+    def leave(self) -> None:
+        """Be away: connections are refused."""
         self.server.shutdown()
         self.server.server_close()
+
+    def come_back(self) -> None:
+        """Be there again, at the same address."""
+        self._serve(socket.create_server(self.address, backlog=_Server.request_queue_size))
+
+    def close(self) -> None:
+        self.leave()
 
 
 class _Server(ThreadingHTTPServer):
@@ -70,13 +94,39 @@ def _handler(party: ThirdParty) -> type[BaseHTTPRequestHandler]:
             with party.lock:
                 party.calls[key].append((started, time.monotonic()))
                 party.bodies[key] = json.loads(body or b"null")
-                refuse = path == "/flaky" and party.refusals[key] < int(options.get("times", 1))
-                party.refusals[key] += refuse
-                if not refuse:
+                conduct = path if party.refusals[key] < int(options.get("times", 1)) else "/effect"
+                party.refusals[key] += conduct != "/effect"
+                if conduct in {"/effect", "/reset", "/drip"}:
                     party.effects.add(key)
-            self._answer(503 if refuse else 200, {"Retry-After": "1"} if refuse else {})
+            self._behave(conduct, options)
 
         do_GET = do_POST
+
+        def _behave(self, conduct: str, options: dict[str, str]) -> None:
+            match conduct:
+                case "/flaky":
+                    self._answer(503, {"Retry-After": "1"})
+                case "/broken":
+                    self._answer(500, {})
+                case "/busy":
+                    self._answer(429, {"Retry-After": options.get("after", "1")})
+                case "/reset":
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.connection.close()
+                case "/drip":
+                    self._drip(float(options.get("seconds", 5)))
+                case _:
+                    self._answer(200, {})
+
+        def _drip(self, seconds: float) -> None:
+            self.send_response(200)
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                self.wfile.write(b" ")
+                time.sleep(0.1)
+            self.close_connection = True
 
         def _answer(self, status: int, headers: dict[str, str]) -> None:
             content = b'{"done": true}'
