@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli import jobs, keys, migrate, providers, queues, schedules, serve, tasks
+from cli import endpoints, events, hooks, jobs, keys, migrate, providers, queues, schedules, serve, subscriptions, tasks
 from cli.complaint import Complaint
 from cli.up.command import up
 
@@ -26,6 +26,10 @@ app.command("tasks")(tasks.tasks)
 app.add_typer(providers.app, name="providers")
 app.add_typer(queues.app, name="queues")
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(events.app, name="events")
+app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(endpoints.app, name="endpoints")
+app.add_typer(hooks.app, name="hooks")
 
 
 def main() -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,8 @@ from jobs.matching import filters, patterns
 from jobs.matching.filters import Document, Filter
 from jobs.model import Endpoint, Rulebook, Subscription
 from jobs.policy import RetryPolicy
+
+Of = TypeVar("Of", Subscription, Endpoint)
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,14 @@ def rule_of(of: Subscription | Declared | Endpoint) -> Rule:
 
 def _rules(session: Session, tenant: str) -> Iterator[Rule]:
     yield from map(rule_of, declared())
-    live = select(Subscription).where(Subscription.tenant == tenant, Subscription.paused_at.is_(None))
-    for subscription in session.scalars(live):
-        session.expunge(subscription)
+    for subscription in _copies(session, Subscription, Subscription.tenant == tenant, Subscription.paused_at.is_(None)):
         yield rule_of(subscription)
-    for endpoint in session.scalars(select(Endpoint).where(Endpoint.tenant == tenant)):
-        session.expunge(endpoint)
+    for endpoint in _copies(session, Endpoint, Endpoint.tenant == tenant):
         yield rule_of(endpoint)
+
+
+def _copies(session: Session, table: type[Of], *which: ColumnElement[bool]) -> Iterator[Of]:
+    """Rows as objects of no session: they outlive this one, which may hold and change its own."""
+    names = [attribute.key for attribute in inspect(table).column_attrs]
+    for row in session.execute(select(*(getattr(table, name) for name in names)).where(*which)):
+        yield table(**dict(zip(names, row, strict=True)))

@@ -245,6 +245,16 @@ def test_an_endpoint_that_is_down_for_a_week_is_disabled_and_later_gets_everythi
         assert [attempt.epoch for attempt in tried] == list(range(1, len(tried) + 1))
 
 
+def test_an_endpoint_is_disabled_and_enabled_in_a_session_that_holds_it(receiver: Receiver) -> None:
+    endpoint = add(receiver)
+    with transaction() as session:
+        found = session.get_one(Endpoint, endpoint)
+        endpoints.disable(session, found, "by hand")  # reads all rules anew, this one among them
+        session.refresh(found)
+        endpoints.enable(session, found)
+    assert stored(endpoint).disabled_at is None
+
+
 def test_one_success_forgives_the_failures_before(receiver: Receiver, clock: Clock) -> None:
     endpoint, receiver.status = add(receiver), 500
     happen()
