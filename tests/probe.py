@@ -52,14 +52,11 @@ def run(script: Script, context: Context) -> Any:
             os._exit(3)
         case "segfault":
             os.kill(os.getpid(), signal.SIGSEGV)
-<<<<<<< HEAD
         case "call late":  # its worker may have lost its lease meanwhile
             time.sleep(script.seconds)
             return http.send("POST", script.url, headers={"idempotency-key": context.key()}).status
-=======
         case "swell":
             _swell(script.size)
->>>>>>> d502b07 (Chaos: overload, a full broker, poison, a misbehaving third party, a hung scheduler; the docs say what stands)
         case "big":
             return "x" * script.size
     return {"attempt": context.attempt, "pid": os.getpid()}
