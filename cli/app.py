@@ -4,7 +4,21 @@ import sys
 
 import typer
 
-from cli import endpoints, events, hooks, jobs, keys, migrate, providers, queues, schedules, serve, subscriptions, tasks
+from cli import (
+    backup,
+    endpoints,
+    events,
+    hooks,
+    jobs,
+    keys,
+    migrate,
+    providers,
+    queues,
+    schedules,
+    serve,
+    subscriptions,
+    tasks,
+)
 from cli.complaint import Complaint
 from cli.up.command import up
 
@@ -20,6 +34,8 @@ app.command("api")(serve.api)
 app.command("worker")(serve.worker)
 app.command("beat")(serve.beat)
 app.command("migrate")(migrate.migrate)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 app.command("tasks")(tasks.tasks)

@@ -57,6 +57,7 @@ class Order:
     unique: Unique | None = None
     tenant: str = DEFAULT_TENANT
     caller: str | None = None  # the API key that sent it; None: it comes from within
+    id: UUID | None = None  # None: a new one
     schedule_id: UUID | None = None
     event_id: UUID | None = None
     endpoint_id: UUID | None = None

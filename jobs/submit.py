@@ -68,7 +68,7 @@ def _alone(session: Session, order: Order, key: Key | None) -> Submission | JobE
 
 
 def _record(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> list[Submission | JobError]:
-    now, ids = clock.now(), [uuid7() for _ in orders]
+    now, ids = clock.now(), [order.id or uuid7() for order, _ in orders]
     known = _known(session, orders, ids)
     made: list[Job] = []
     answers: list[Submission | JobError] = []

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 
 from jobs import schedules
 from jobs.errors import Invalid, ScheduleExists, ScheduleNotFound
@@ -60,6 +60,24 @@ def ticks() -> dict[datetime, bool]:
     """The due times that were noted, and whether each was made into a job."""
     with snapshot() as session:
         return {tick.at: tick.job_id is not None for tick in session.scalars(select(Tick).order_by(Tick.at))}
+
+
+def test_a_due_time_that_is_made_again_after_a_restore_has_the_same_job(made: Made, clock: Clock) -> None:
+    schedule = made()
+    following = stored(schedule).next_at
+    clock.advance(60.5)
+    assert tick(schedule, clock) == 1
+    (first,) = jobs()
+    with transaction() as session:  # the ledger is back at the point before
+        session.execute(delete(Tick))
+        session.execute(delete(Job))
+        session.get_one(Schedule, schedule).next_at = following
+    clock.advance(3)
+    assert tick(schedule, clock) == 1
+    (again,) = jobs()
+    assert again.id == first.id
+    assert (again.id.version, again.id.variant) == (7, RFC_4122)
+    assert datetime.fromtimestamp((again.id.int >> 80) / 1000, UTC) == following
 
 
 def test_a_due_time_becomes_a_job(made: Made, clock: Clock, sent: list[Hint]) -> None:
