@@ -21,7 +21,7 @@ from jobs.labels import of_metadata, of_tag
 from jobs.model import Job, Label
 from jobs.states import State
 
-SCAN = 5000  # candidates that one page looks at
+SCAN = 2000  # candidates that one page looks at
 COUNTED = 10_000  # jobs that a count counts
 
 Criterion = Callable[[type[Job]], ColumnElement[bool]]
@@ -110,6 +110,7 @@ def count(session: Session, tenant: str, wanted: Filter) -> Count:
     """How many jobs are meant, looking at no more than COUNTED candidates."""
     candidates, rest = _plan(tenant, wanted, None)
     columns = [column for column in Job.__table__.c if wanted.text is not None or not isinstance(column.type, JSON)]
+    columns = columns if rest else [Job.__table__.c.id]
     among = candidates.with_only_columns(*columns).limit(COUNTED + 1).subquery()
     entity = aliased(Job, among)
     looked_at = session.scalars(select(func.count()).select_from(among)).one()

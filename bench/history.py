@@ -1,0 +1,189 @@
+"""What a long history costs: the door's queries on a ledger of few and of many jobs.
+
+python -m bench.history --rows 1000000            # SQLite
+python -m bench.history --rows 1000000 --postgres
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from jobs import bulk_actions, liveness, migrate, queries, search, store
+from jobs.keys import Caller
+from jobs.labels import of_metadata, of_tag
+from jobs.model import Job, Label
+from jobs.order import Order
+from jobs.search import Filter
+from jobs.states import Reason, State
+from jobs.submit import submit
+from runtime import clock, database
+from runtime.publisher import publisher
+from tests.servers import Postgres
+
+FEW = 10_000
+CHUNK = 10_000
+ROUNDS = 200
+TENANT = "default"
+SEARCHES = {
+    "list": Filter(),
+    "state=failed": Filter(state=State.FAILED),
+    "state=succeeded": Filter(state=State.SUCCEEDED),
+    "task": Filter(task="task.7"),
+    "queue": Filter(queue="cpu"),
+    "tag": Filter(tags=("tag7",)),
+    "metadata": Filter(metadata=(("customer", "77"),)),
+    "error class": Filter(error_class="Timeout3"),
+    "task and state": Filter(task="task.7", state=State.FAILED),
+    "queue and tag": Filter(queue="cpu", tags=("tag7",)),
+    "text, found soon": Filter(text="number 1"),
+    "text, found nowhere": Filter(text="nowhere"),
+}
+
+
+def fill(session: Session, start: int, rows: int, random: Random) -> None:
+    """Add final jobs, a second apart, as a history has them."""
+    epoch = clock.now() - timedelta(days=30)
+    jobs, labels = [], []
+    for number in range(start, start + rows):
+        at = epoch + timedelta(seconds=number)
+        job_id = UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | random.getrandbits(60))
+        failed = number % 20 == 0
+        order = Order(
+            task=f"task.{number % 50}", payload={"text": f"number {number}"}, queue="cpu" if number % 10 == 0 else "default"
+        )
+        state = State.FAILED if failed else State.SUCCEEDED
+        jobs.append(order.row(job_id, at) | {
+            "state": state, "epoch": 1, "attempt": 1, "started_at": at, "finished_at": at, "hinted_at": at, "result": None,
+            "reason": Reason.EXHAUSTED if failed else None, "error": {"class": "Timeout"} if failed else None,
+            "error_class": f"Timeout{number % 5}" if failed else None,
+        })  # fmt: skip
+        if number % 4 == 0:
+            found_by = of_tag(f"tag{number % 1000}"), of_metadata("customer", str(number % 10_000))
+            labels += ({"tenant": TENANT, "label": label, "job_id": job_id} for label in found_by)
+    session.execute(sa.insert(Job), jobs)
+    if labels:
+        session.execute(sa.insert(Label), labels)
+
+
+def timed(do: Callable[[], Any], rounds: int = ROUNDS) -> tuple[float, float]:
+    """The median and the 99th percentile of a call, in milliseconds."""
+    taken = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        do()
+        taken.append((time.perf_counter() - started) * 1000)
+    taken.sort()
+    return taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
+
+
+def measure(rounds: int) -> dict[str, tuple[float, float]]:
+    """Each call's median and 99th percentile, in milliseconds."""
+    with database.transaction() as session:
+        worker = liveness.register(session, 1, "threads", ["default"], 4)
+    made: list[Job] = []
+
+    def create() -> None:
+        with database.transaction() as session:
+            made.append(submit(session, Order(task="task.1", payload={}, queue="default", tags=["new"])).job)
+
+    def get() -> None:
+        with database.snapshot() as session:
+            queries.get(session, TENANT, made[-1].id)
+
+    def claim() -> None:
+        job = made.pop()
+        with database.transaction() as session:
+            store.release(session, [job.id], clock.now())
+            store.claim(session, job.id, worker, clock.now())
+
+    found = {"create": timed(create, rounds), "get": timed(get, rounds), "release and claim": timed(claim, rounds)}
+    for name, wanted in SEARCHES.items():
+        cursors: list[str | None] = [None]
+
+        def look(wanted: Filter = wanted, cursors: list[str | None] = cursors) -> None:
+            with database.snapshot() as session:
+                cursors.append(search.page(session, TENANT, wanted, 50, cursors[-1]).next_cursor)
+
+        def count(wanted: Filter = wanted) -> None:
+            with database.snapshot() as session:
+                search.count(session, TENANT, wanted)
+
+        found[f"page: {name}"] = timed(look, rounds)
+        found[f"count: {name}"] = timed(count, max(5, rounds // 10))
+    return found
+
+
+def retry_all() -> tuple[int, float]:
+    """Retry every dead letter by one bulk action: how many, and in how many seconds."""
+    with database.transaction() as session:
+        action = bulk_actions.begin(session, Caller("bench", TENANT, "admin"), "retry", {}, Filter(state=State.FAILED))
+    started = time.perf_counter()
+    more = True
+    while more:
+        with database.transaction() as session:
+            more = bulk_actions.step(session, action.id, clock.now())
+    taken = time.perf_counter() - started
+    with database.snapshot() as session:
+        return bulk_actions.get(session, TENANT, action.id).done, taken
+
+
+@contextmanager
+def ledger(postgres: bool) -> Iterator[None]:
+    """An empty ledger."""
+    folder = Path(tempfile.mkdtemp(prefix="treadle-history-"))
+    server = Postgres() if postgres else None
+    database.use(database.create_engine(server.create_database() if server else f"sqlite:///{folder / 'treadle.db'}"))
+    migrate.upgrade(database.engine())
+    try:
+        yield
+    finally:
+        database.use(None)
+        if server:
+            server.remove()
+        shutil.rmtree(folder)
+
+
+def main() -> None:
+    """Fill, measure, fill, measure, and say it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--postgres", action="store_true")
+    given = parser.parse_args()
+    publisher.offer = lambda hints: None  # type: ignore[method-assign]  # nothing is published
+    random = Random(7)
+    with ledger(given.postgres):
+        with database.transaction() as session:
+            fill(session, 0, FEW, random)
+        few = measure(given.rounds)
+        for start in range(FEW, given.rows, CHUNK):
+            with database.transaction() as session:
+                fill(session, start, CHUNK, random)
+        if given.postgres:
+            with database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("ANALYZE")
+        many = measure(given.rounds)
+        print(
+            f"| call, ms | p50 at {FEW:,} | p50 at {given.rows:,} | ratio | p99 at {given.rows:,} |\n|---|---|---|---|---|"
+        )
+        for name, (middle, worst) in many.items():
+            print(f"| {name} | {few[name][0]:.2f} | {middle:.2f} | {middle / few[name][0]:.2f} | {worst:.1f} |")
+        done, taken = retry_all()
+        print(f"\nLoad average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
+        print(f"{done} dead letters retried by one bulk action in {taken:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
