@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+import pytest
 import redis
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,7 @@ WINDOW = 500  # the shipped hint_window
 HINT = 1024  # bytes that a hint may take of the broker's memory
 
 
+pytestmark = pytest.mark.timeout(600)
 sizes = forms("jobs", short=(800,), long=(4000,))
 
 

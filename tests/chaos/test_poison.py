@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 import psutil
+import pytest
 from sqlalchemy.orm import Session
 
 from jobs.states import State
@@ -18,7 +19,6 @@ from tests.servers import wait_until
 
 MEMORY = 1_000_000_000  # bytes that a process may take before our killer comes, as the kernel's would
 INNOCENT = 2  # attempts in a process of its own that end because other poison kills the worker beside it
-QUARANTINE = 120  # seconds in which all poison must be put away
 POISON = {
     "exit": ({"do": "exit"}, "poison"),
     "segfault": ({"do": "segfault"}, "poison"),
@@ -28,8 +28,11 @@ POISON = {
 }
 
 
-@forms("healthy", short=(100,), long=(500,))
-def test_poison_is_put_away_and_the_healthy_go_on(laboratory: Callable[..., Lab], healthy: int, record: Record) -> None:
+@pytest.mark.timeout(600)
+@forms("healthy, seconds", short=(100, 300), long=(500, 120))  # in which all poison must be put away
+def test_poison_is_put_away_and_the_healthy_go_on(
+    laboratory: Callable[..., Lab], healthy: int, seconds: int, record: Record
+) -> None:
     lab = laboratory(door_patience="10s").start()
     _submit(lab, healthy)
     lab.wait_settled(120)
@@ -46,7 +49,11 @@ def test_poison_is_put_away_and_the_healthy_go_on(laboratory: Callable[..., Lab]
         _kill_the_swollen(lab)
         return all(lab.job(job_id)["state"] in {"failed", "succeeded"} for job_id in poison.values())
 
-    wait_until(put_away, QUARANTINE, "all poison to be put away")
+    try:
+        wait_until(put_away, seconds, "all poison to be put away")
+    except AssertionError as error:
+        left = {name: (job := lab.job(job_id))["state"] + f" {len(job['attempts'])}" for name, job_id in poison.items()}
+        raise AssertionError(f"{error}: {left}") from None
     took = time.monotonic() - begun
     assert lab.wait_settled(120)[State.SUCCEEDED] == 2 * healthy + 1
     runs = []

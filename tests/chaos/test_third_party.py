@@ -19,6 +19,9 @@ CONDUCTS = {"/broken?times=2": 3, "/busy?times=2&after=1": 3, "/reset?times=2": 
 """Each with the calls that a job takes."""
 
 
+pytestmark = pytest.mark.timeout(400)
+
+
 @pytest.fixture
 def lab(laboratory: Callable[..., Lab]) -> Lab:
     return laboratory(door_patience="10s").start()
