@@ -32,8 +32,6 @@ from workers.attempt import attempt
 from workers.member import Member
 from workers.settlement import settle
 
-PATIENCE = "300ms"  # of a call
-
 
 @dataclass
 class Bench:
@@ -47,10 +45,10 @@ class Bench:
     member: Member = field(default_factory=lambda: Member("threads", ["default"], 1, always_trusted=True))
     verdict: Verdict | None = None
 
-    def call_at(self, url: str) -> None:
-        """From now on the account's address is this one."""
+    def call_at(self, url: str, patience: str = "15s") -> None:
+        """From now on the account's address is this one, and a call may take so long."""
         account = self.task.provider.name
-        fields = {**self.entry.account, **self.entry.address(url), "timeout": PATIENCE}
+        fields = {**self.entry.account, **self.entry.address(url), "timeout": patience}
         self.configure(**{variable(account, name).removeprefix("TREADLE_"): value for name, value in fields.items()})
 
     def submit(self) -> UUID:

@@ -78,6 +78,8 @@ def _cut(_: Bench) -> Script:
 
 
 def _silence(bench: Bench) -> Script:
+    bench.call_at(bench.fake.url, patience="300ms")
+
     def script(_: Request) -> Answer | None:
         bench.fake.release.wait(20)
         return None

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
 from jobs.errors import Cancelled, Invalid, LeaseLost, Rejected, Snooze, TaskError, Transient, Unconfirmed
+from jobs.model import Receipt
 from jobs.policy import RetryPolicy
 from tasks import Context, catalogue, clients, load, provider
 from tasks.accounts import Account
@@ -201,3 +202,46 @@ def test_clients_are_closed_with_the_process_and_forgotten_by_a_fork() -> None:
     clients.close()
     assert client.closed == 1
     assert some.get("bank") is not client
+
+
+class OpenIntent:
+    """A book in which an earlier attempt's announcement stands open."""
+
+    def __init__(self, at: datetime) -> None:
+        self.entry = Receipt(step="bank.pay", epoch=1, account="bank", intended_at=at)
+        self.said: list[Any] = []
+
+    def find(self, _: str) -> Receipt:
+        return self.entry
+
+    def intend(self, step: str, account: str | None, instead_of: Receipt) -> None:
+        self.said.append(("intend", step, account, instead_of is self.entry))
+
+    def keep(self, step: str, result: Any) -> None:
+        self.said.append(("keep", step, result))
+
+
+@pytest.mark.parametrize("found", [None, "paid before"])
+def test_a_provider_that_can_be_asked_is_asked_with_the_payload_and_the_account(found: str | None, clock: Clock) -> None:
+    asked: list[Any] = []
+
+    def confirm(payment: Sum, account: Bank, _: Context) -> str | None:
+        asked.append((payment.amount, account.name))
+        return found
+
+    bank = Provider("bank", account=Bank)
+
+    @bank.task("pay", repeatable=False, confirm=confirm, settled=timedelta(minutes=1), example={})
+    def pay(payment: Sum, account: Bank, context: Context) -> str:
+        """Pay a sum."""
+        return "paid now"
+
+    task, book = provider.catalogue.find("bank.pay"), OpenIntent(clock.now())
+    context = Context(uuid7(), "bank.pay", deadline=clock.monotonic() + 600, book=book)  # type: ignore[arg-type]
+    with pytest.raises(Snooze):
+        task.call(Sum(amount=7), context)
+    clock.advance(60)
+    result = found or "paid now"
+    assert task.call(Sum(amount=7), context) == result
+    assert asked == [(7, "bank")]
+    assert book.said == [("intend", "bank.pay", "bank", True), ("keep", "bank.pay", result)]
