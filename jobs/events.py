@@ -1,7 +1,7 @@
 """Events in: each recorded once by its source and id, in one transaction with all the jobs that it sets off."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -52,7 +52,7 @@ def record(
     new = inbox.put(session, rows)
     known = _known(session, tenant, {_key(row) for row in rows if row["id"] not in new})
     orders = [
-        replace(firing.order(rule, arrival, row["id"], tenant, now), request_id=request_id)
+        firing.order(rule, arrival, row["id"], now, {}, tenant=tenant, request_id=request_id)
         for arrival, row, found in zip(arrivals, rows, rules, strict=True)
         if row["id"] in new
         for rule in found
@@ -77,8 +77,8 @@ def replay(session: Session, event: Event, names: Iterable[str] | None = None) -
     """Set off an event's rules again, as they are now: all that match, or those of them that are named. Returns the jobs."""
     arrival, now, wanted = Arrival.of(event), clock.now(), None if names is None else frozenset(names)
     rules = [rule for rule in matching(session, arrival, event.tenant) if wanted is None or rule.name in wanted]
-    orders = [firing.order(rule, arrival, event.id, event.tenant, now) for rule in rules]
-    return _submit(session, [replace(order, metadata=order.metadata | {"replayed": "true"}) for order in orders])
+    orders = [firing.order(rule, arrival, event.id, now, {"replayed": "true"}, tenant=event.tenant) for rule in rules]
+    return _submit(session, orders)
 
 
 def _key(row: Row) -> tuple[str, str]:

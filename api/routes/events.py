@@ -190,7 +190,7 @@ async def try_event(request: Request, caller: Reader, ledger: InLedger) -> Trial
         raise Invalid.at("", "One event at a time.")
     (arrival,) = arrivals
     rules = await ledger.read(lambda session: events.matching(session, arrival, caller.tenant))
-    orders = [(rule, firing.order(rule, arrival, UUID(int=0), caller.tenant, now)) for rule in rules]
+    orders = [(rule, firing.order(rule, arrival, UUID(int=0), now, {})) for rule in rules]
     would = [
         WouldFire(
             rule=rule.name, task=order.task, payload=order.payload, run_at=order.run_at, errors=_errors(rule, order.payload)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -43,6 +44,16 @@ class Rule:
     def name(self) -> str:
         """What people know it by."""
         return str(self.of.id) if isinstance(self.of, Endpoint) else self.of.name
+
+    @cached_property
+    def retry(self) -> RetryPolicy:
+        """How its jobs are tried again."""
+        match self.of:
+            case Subscription() as subscription:
+                return RetryPolicy.model_validate(subscription.retry)
+            case Declared() as declared:
+                return declared.retry
+        return webhooks.RETRY
 
     @property
     def task(self) -> str:
