@@ -52,6 +52,12 @@ SEARCHES = {
 }
 
 
+class Clock:
+    """Of the wall; or of this thread's CPU, which other programs on the machine change little. SQLite works in the thread."""
+
+    read = time.perf_counter
+
+
 def fill(session: Session, start: int, rows: int, random: Random) -> None:
     """Add final jobs, a second apart, as a history has them."""
     epoch = clock.now() - timedelta(days=30)
@@ -78,12 +84,12 @@ def fill(session: Session, start: int, rows: int, random: Random) -> None:
 
 
 def timed(do: Callable[[], Any], rounds: int = ROUNDS) -> tuple[float, float]:
-    """The median and the 99th percentile of a call, in milliseconds."""
+    """The median and the 99th percentile of a call, in milliseconds on the chosen clock."""
     taken = []
     for _ in range(rounds):
-        started = time.perf_counter()
+        started = Clock.read()
         do()
-        taken.append((time.perf_counter() - started) * 1000)
+        taken.append((Clock.read() - started) * 1000)
     taken.sort()
     return taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
 
@@ -161,7 +167,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--cpu", action="store_true", help="CPU time of the calling thread: for SQLite on a busy machine")
     given = parser.parse_args()
+    if given.cpu:
+        Clock.read = time.thread_time
     publisher.offer = lambda hints: None  # type: ignore[method-assign]  # nothing is published
     random = Random(7)
     with ledger(given.postgres):
@@ -176,7 +185,7 @@ def main() -> None:
                 connection.exec_driver_sql("ANALYZE")
         many = measure(given.rounds)
         print(
-            f"| call, ms | p50 at {FEW:,} | p50 at {given.rows:,} | ratio | p99 at {given.rows:,} |\n|---|---|---|---|---|"
+            f"| call, {'CPU ' * given.cpu}ms | p50 at {FEW:,} | p50 at {given.rows:,} | ratio | p99 at {given.rows:,} |\n|---|---|---|---|---|"
         )
         for name, (middle, worst) in many.items():
             print(f"| {name} | {few[name][0]:.2f} | {middle:.2f} | {middle / few[name][0]:.2f} | {worst:.1f} |")

@@ -6,11 +6,14 @@ import typer
 
 from cli import (
     backup,
+    change,
+    dead,
     endpoints,
     events,
     hooks,
     jobs,
     keys,
+    look,
     migrate,
     providers,
     queues,
@@ -38,6 +41,12 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
+for name, command in (
+    ("send-many", change.send_many), ("why", look.why), ("timeline", look.timeline), ("tail", look.tail),
+    ("change", change.change), ("replay", change.replay),
+):  # fmt: skip
+    jobs.app.command(name)(command)
+app.add_typer(dead.app, name="dead")
 app.command("tasks")(tasks.tasks)
 app.add_typer(providers.app, name="providers")
 app.add_typer(queues.app, name="queues")

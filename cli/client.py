@@ -1,5 +1,8 @@
 """The thin client of the API: one method, plain dictionaries, and errors in words."""
 
+import json
+import time
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -9,7 +12,9 @@ import httpx2
 from cli.complaint import Complaint
 
 PATIENCE = 30.0
-"""Seconds; the API itself answers or refuses within one."""
+"""Seconds; the API itself answers or refuses within one, and a stream says something every fifteen."""
+
+MOST_FAILURES = 10
 
 
 class Refused(Complaint):
@@ -59,6 +64,8 @@ class Client:
         body: Any = None,
         params: dict[str, Any] | None = None,
         key: str | None = None,
+        content: bytes | None = None,
+        kind: str | None = None,
     ) -> Any:
         """Send a request and return the answer's JSON; None if it has no body.
 
@@ -69,15 +76,17 @@ class Client:
             body: sent as JSON.
             params: of the query.
             key: the Idempotency-Key.
+            content: sent as it is, instead of `body`.
+            kind: its media type, if it is not plain JSON.
 
         Raises:
             Refused: the API answered with an error.
             Unreachable: nothing answered.
         """
         path = path.format(*(quote(name, safe="") for name in names))
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = ({"Idempotency-Key": key} if key else {}) | ({"Content-Type": kind} if kind else {})
         try:
-            answer = self._http.request(method, path, json=body, params=params, headers=headers)
+            answer = self._http.request(method, path, json=body, content=content, params=params, headers=headers)
         except httpx2.TransportError as error:
             raise Unreachable(
                 f"No Treadle API answers at {self.url} ({_cause(error)}). Is it up? `treadle up` starts one here."
@@ -89,11 +98,49 @@ class Client:
         problem = _json(answer, otherwise={})
         raise Refused(answer.status_code, problem if isinstance(problem, dict) else {})
 
+    def follow(self, path: str, *names: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The events of a stream, each once, until the server has no more: a connection that is lost is made again.
+
+        Raises:
+            Refused: the API answered with an error.
+            Unreachable: nothing answered, several times in a row.
+        """
+        path, last, failures = path.format(*(quote(name, safe="") for name in names)), "", 0
+        while True:
+            try:
+                with self._http.stream("GET", path, headers={"Last-Event-ID": last} if last else {}) as answer:
+                    if answer.status_code == httpx2.codes.NO_CONTENT:
+                        return
+                    if not answer.is_success:
+                        answer.read()
+                        raise Refused(answer.status_code, _json(answer, otherwise={}))
+                    failures = 0
+                    for kind, data, event_id in _events(answer.iter_lines()):
+                        last = event_id or last
+                        yield kind, data
+            except httpx2.TransportError as error:
+                failures += 1
+                if failures == MOST_FAILURES:
+                    raise Unreachable(f"The stream at {self.url} broke off ({_cause(error)}).") from None
+                time.sleep(1)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
+
+
+def _events(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Server-sent events: their kind, their data, their id."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if line:
+            fields[name] = value
+        elif "data" in fields:
+            yield fields["event"], json.loads(fields["data"]), fields.get("id", "")
+            fields = {}
 
 
 def _json(answer: httpx2.Response, **otherwise: Any) -> Any:

@@ -28,6 +28,9 @@ def submit(
     delay: Annotated[Text, typer.Option(help='Not before this long from now: "30s", "2h".')] = None,
     run_at: Annotated[Text, typer.Option(help="Not before this time (RFC 3339).")] = None,
     expires_at: Annotated[Text, typer.Option(help="Not started after this time (RFC 3339).")] = None,
+    ttl: Annotated[Text, typer.Option(help='Not started so long after it may run: "1h".')] = None,
+    unique: Annotated[Text, typer.Option(help="At most one job of this task with this key.")] = None,
+    on_conflict: Annotated[Text, typer.Option(help="With --unique: return, reject, replace, extend or debounce.")] = None,
     timeout: Annotated[Text, typer.Option(help='Time limit of one attempt: "1m".')] = None,
     attempts: Annotated[int | None, typer.Option(help="At most so many attempts.")] = None,
     retry: Annotated[Text, typer.Option(help="The whole retry policy, as JSON.")] = None,
@@ -41,7 +44,8 @@ def submit(
     if attempts is not None and isinstance(policy, dict):
         policy["max_attempts"] = attempts
     body = given.without_empty(
-        queue=queue, priority=priority, delay=delay, run_at=run_at, expires_at=expires_at, timeout=timeout,
+        queue=queue, priority=priority, delay=delay, run_at=run_at, expires_at=expires_at, ttl=ttl, timeout=timeout,
+        unique=given.without_empty(key=unique, on_conflict=on_conflict),
         retry=policy, tags=tag, metadata=given.pairs(meta or []),
     )  # fmt: skip
     body |= {"task": task, "payload": given.json_value(payload, "payload")}
@@ -66,11 +70,21 @@ def list_(
     state: Annotated[Text, typer.Option(help="scheduled, queued, running, succeeded, failed, …")] = None,
     task: Annotated[Text, typer.Option(help="Only of this task.")] = None,
     queue: Annotated[Text, typer.Option(help="Only of this queue.")] = None,
+    account: Annotated[Text, typer.Option(help="Only of this provider's account.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; may be given more than once.")] = None,
+    meta: Annotated[list[str] | None, typer.Option(help="Only with name=value; may be given more than once.")] = None,
+    error: Annotated[Text, typer.Option(help="Only with this class of error.")] = None,
+    text: Annotated[Text, typer.Option(help="Only with this in the payload, the result or the error.")] = None,
+    after: Annotated[Text, typer.Option(help="Only those accepted since (RFC 3339).")] = None,
+    before: Annotated[Text, typer.Option(help="Only those accepted before.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     cursor: Annotated[Text, typer.Option(help="Where the page before ended.")] = None,
 ) -> None:
     """List jobs, the newest first."""
-    filters = given.without_empty(state=state, task=task, queue=queue, limit=limit, cursor=cursor)
+    filters = given.without_empty(
+        state=state, task=task, queue=queue, account=account, tags=tag, metadata=meta, error_class=error, text=text,
+        created_after=after, created_before=before, limit=limit, cursor=cursor,
+    )  # fmt: skip
     page = door.ask("GET", "/v1/jobs", params=filters)
     door.show(page, _show_page)
 
@@ -86,14 +100,14 @@ def watch(door: Door, job_id: JobId) -> None:
 @remote
 def cancel(door: Door, job_id: JobId) -> None:
     """Cancel a job; one that runs is asked to give way."""
-    door.show(door.ask("POST", "/v1/jobs/{}/cancel", job_id), _say_state)
+    door.show(door.ask("POST", "/v1/jobs/{}/cancel", job_id), say_state)
 
 
 @app.command("retry")
 @remote
 def retry_(door: Door, job_id: JobId) -> None:
     """Try a finished job again, with a new budget of attempts."""
-    door.show(door.ask("POST", "/v1/jobs/{}/retry", job_id), _say_state)
+    door.show(door.ask("POST", "/v1/jobs/{}/retry", job_id), say_state)
 
 
 def show_job(job: dict[str, Any]) -> None:
@@ -151,7 +165,8 @@ def _show_page(page: dict[str, Any]) -> None:
         show.line(f"More: --cursor {page['next_cursor']}")
 
 
-def _say_state(job: dict[str, Any]) -> None:
+def say_state(job: dict[str, Any]) -> None:
+    """What became of a job, in a line."""
     asked = " (asked to give way)" if job["state"] == "running" else ""
     show.line(f"{job['id']} is {job['state']}{asked}")
 
