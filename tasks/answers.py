@@ -3,7 +3,7 @@
 | answer | error |
 |---|---|
 | 429 | RateLimited: nothing was done; `after` is what Retry-After or a reset header asks for |
-| 408, 425, 503 | Transient: nothing was done |
+| 408, 425, 503 with Retry-After | Transient: nothing was done |
 | other 5xx but 501, 505 | Transient if the call may be repeated, else Ambiguous: it may have been done |
 | 401, 403 | Unauthorized |
 | 3xx, other 4xx, 501, 505 | Rejected |
@@ -29,7 +29,7 @@ from tasks.reply import Reply, retry_after
 Errors = Mapping[str | int, type[TaskError]]
 """What a provider's codes and statuses mean, where the rules do not say it."""
 
-_NOT_DONE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.SERVICE_UNAVAILABLE}
+_NOT_DONE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 _FOR_GOOD = {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
 # By name, so that no HTTP library needs to be imported for it: what requests, urllib3, httpx, aiohttp, botocore and azure
 # raise where no connection came about, and where one broke. The second weighs more: a client may try several hosts.
@@ -99,11 +99,17 @@ def _kind(answer: Answer, errors: Errors, *, repeatable: bool) -> type[TaskError
             return RateLimited
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             return Unauthorized
-    if status in _NOT_DONE:
+    if status in _NOT_DONE or _is_turned_away(answer):
         return Transient
     if status >= 500 and status not in _FOR_GOOD:
         return Transient if repeatable else Ambiguous
     return Rejected
+
+
+def _is_turned_away(answer: Answer) -> bool:
+    """Whether a 503 was meant. One that says nothing of coming back may be a proxy's, for a call that broke behind it."""
+    told = httpx2.Headers(dict(answer.headers))
+    return answer.status == HTTPStatus.SERVICE_UNAVAILABLE and (answer.after or retry_after(told)) is not None
 
 
 def judge_silence(error: BaseException, provider: str) -> TaskError:

@@ -39,7 +39,7 @@ def judged(answer: Answer, *, repeatable: bool = True, **errors: type[TaskError]
         (500, Transient, Ambiguous),
         (501, Rejected, Rejected),
         (502, Transient, Ambiguous),
-        (503, Transient, Transient),
+        (503, Transient, Ambiguous),
         (504, Transient, Ambiguous),
         (505, Rejected, Rejected),
         (529, Transient, Ambiguous),
@@ -54,7 +54,12 @@ def test_a_status_has_one_meaning(status: int | None, repeatable: type[TaskError
 def test_a_provider_s_own_words_come_first_and_a_code_before_a_status() -> None:
     assert type(judged(Answer(409, "", "posted"), posted=Duplicate, _409=Transient)) is Duplicate
     assert type(judged(Answer(409, "", "other"), posted=Duplicate, _409=Transient)) is Transient
-    assert type(judged(Answer(503, ""), repeatable=False, _503=Ambiguous)) is Ambiguous
+    assert type(judged(Answer(503, ""), repeatable=False, _503=Transient)) is Transient
+
+
+def test_a_503_that_says_when_to_come_back_was_meant_and_another_may_be_a_proxy_s() -> None:
+    assert type(judged(Answer(503, "", headers={"Retry-After": "7"}), repeatable=False)) is Transient
+    assert type(judged(Answer(503, "", headers={"Server": "proxy"}), repeatable=False)) is Ambiguous
 
 
 def test_status_code_and_words_are_kept() -> None:
