@@ -148,21 +148,24 @@ class _Here:
     """Which member this process is."""
 
     member: Member | None = None
+    joined = threading.Event()
 
 
 def enlist(member: Member) -> Member:
     """Make `member` this process's own, and join."""
-    _Here.member = member
     member.join()
+    _Here.member = member
+    _Here.joined.set()
     return member
 
 
-def here() -> Member:
-    """This process's member.
+def here(seconds: float = 30) -> Member:
+    """This process's member. RabbitMQ sends the first hints while it is still joining: they wait for it.
 
     Raises:
-        RuntimeError: the process never joined.
+        RuntimeError: it has not joined within `seconds`.
     """
+    _Here.joined.wait(seconds)
     if _Here.member is None:
         raise RuntimeError("this process has not joined as a worker")
     return _Here.member
