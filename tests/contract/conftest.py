@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import tasks
 from tests.contract.door import Door, asked, on_sqlite
 
 USUAL = 2500
@@ -31,6 +32,8 @@ def fuzz(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(scope="module")
 def door(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """One door for the module; nothing is published."""
-    with on_sqlite(sqlite_template, tmp_path_factory.mktemp("door")) as opened:
+    """One door for the module, where each provider has an account that the workers hold; nothing is published."""
+    tasks.load()
+    accounts = ",".join(sorted({task.name.partition(".")[0] for task in tasks.catalogue.all()}))
+    with on_sqlite(sqlite_template, tmp_path_factory.mktemp("door"), known_accounts=accounts) as opened:
         yield opened
