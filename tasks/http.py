@@ -6,7 +6,7 @@
 import os
 import re
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from importlib import metadata
@@ -73,6 +73,7 @@ def send(
     content: bytes | None = None,
     json: Any = None,
     form: Mapping[str, Any] | None = None,
+    parts: Sequence[tuple[str, str]] | None = None,
     timeout: timedelta = timedelta(seconds=30),
     redirects: int = 0,
     final: Collection[int] = (),
@@ -82,7 +83,8 @@ def send(
     """Make one call and read the answer, whatever its status. User-Agent, traceparent and X-Request-Id are added.
 
     Args:
-        content, json, form: the body, at most one of them. None is no body: the JSON null is content=b"null".
+        content, json, form, parts: the body, at most one of them; parts is a form as multipart/form-data, in this order.
+            None is no body: the JSON null is content=b"null".
         timeout: for all of it, redirects and body included; the attempt's own time limit cuts it short.
         redirects: how many are followed. To another origin, headers that hold secrets do not go along.
         final: statuses that are an answer, not a way onward.
@@ -97,7 +99,11 @@ def send(
     """
     try:
         said = {**_introduction(), **httpx2.Headers(headers)}
-        request = httpx2.Request(method, egress.check_url(url), headers=said, content=content, json=json, data=form)
+        files = parts and [(name, (None, value)) for name, value in parts]
+        request = httpx2.Request(
+            method, egress.check_url(url), headers=said, content=content, json=json, data=form, files=files
+        )
+        request.read()
     except (httpx2.InvalidURL, ValueError) as error:
         raise Rejected(f"{method} {redact(url)}: this cannot be sent ({error}).") from error
     transport = (

@@ -33,13 +33,15 @@ class Step:
     """A call to the outside that must not be made twice.
 
     `before` runs before anything goes out, and may refuse. `confirm` asks the other side how an earlier call ended: the
-    result if it was done, None if surely not. It is asked `settled` after that call at the earliest.
+    result if it was done, None if surely not. It is asked `settled` after that call at the earliest, and `shown` after it at
+    the latest: then the other side may have forgotten.
     """
 
     name: str
     call: Callable[[], Any]
     confirm: Callable[[], Any] | None = None
     settled: timedelta = timedelta(0)
+    shown: timedelta = timedelta.max
     before: Callable[[], object] = _nothing
     account: str | None = None
 
@@ -87,14 +89,14 @@ def _call(step: Step, book: Book, *, at_least_once: bool) -> Any:
 
 
 def _ask(step: Step, entry: Receipt, book: Book, *, at_least_once: bool) -> Any:
-    if step.confirm is None:
+    age = clock.now() - entry.intended_at
+    if step.confirm is None or age > step.shown:
         if at_least_once or book.was_looked_at(entry.intended_at):
             return None
         raise Unconfirmed(
             f"{step.name} was about to be called at {entry.intended_at:%Y-%m-%d %H:%M:%S} UTC, nothing says how it ended, "
-            "and the other side cannot be asked. Look there. If it was not done, retry the job by hand."
+            "and the other side cannot be asked (any more). Look there. If it was not done, retry the job by hand."
         )
-    age = clock.now() - entry.intended_at
     if age < step.settled:
         raise Snooze(step.settled - age, f"it is too early to ask whether {step.name} was done")
     try:

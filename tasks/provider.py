@@ -126,6 +126,7 @@ class Provider(Generic[A]):
         repeatable: bool | timedelta,
         confirm: Callable[..., Any] | None = None,
         settled: timedelta = timedelta(0),
+        shown: timedelta = timedelta.max,
         queue: str = "default",
         timeout: timedelta = timedelta(minutes=1),
         retry: RetryPolicy = ASKS,
@@ -139,6 +140,7 @@ class Provider(Generic[A]):
                 because it carries our key, and then for how long the provider remembers keys.
             confirm: the same parameters; asks how an earlier call ended: what it gave, or None if surely nothing was done.
             settled: how long after a call the provider surely shows it.
+            shown: and for how long it surely does; later it is not asked.
             queue, timeout, retry, example: as of any task.
         """
 
@@ -147,7 +149,7 @@ class Provider(Generic[A]):
             summary = (inspect.getdoc(function) or "").partition("\n")[0]
             name = f"{self.name}.{operation}"
             basics: tuple[Any, ...] = (name, function, payload, True, queue, timeout, retry, summary, example)
-            kept: dict[str, Any] = {"repeatable": repeatable, "confirm": confirm, "settled": settled}
+            kept: dict[str, Any] = {"repeatable": repeatable, "confirm": confirm, "settled": settled, "shown": shown}
             catalogue.add(ProviderTask(*basics, provider=self, **kept))
             return function
 
@@ -162,6 +164,7 @@ class ProviderTask(Task):
     repeatable: bool | timedelta = field(kw_only=True)
     confirm: Callable[..., Any] | None = field(default=None, kw_only=True)
     settled: timedelta = field(default=timedelta(0), kw_only=True)
+    shown: timedelta = field(default=timedelta.max, kw_only=True)
 
     def account(self, payload: Any) -> str:
         return payload.account or self.provider.name
@@ -189,6 +192,7 @@ class ProviderTask(Task):
             call=partial(self._guard, self.run, payload, account, context, repeatable=bool(self.repeatable)),
             confirm=ask,
             settled=self.settled,
+            shown=self.shown,
             before=partial(self._admit, account, context),
             account=account.name,
         )

@@ -25,7 +25,7 @@ class RestAccount(Account):
     def call(
         self, method: str, path: str, *, fine: Collection[int] = (), headers: Mapping[str, str] | None = None, **body: Any
     ) -> Reply:
-        """Make one call; `body` is what `http.send` takes: json, form, content, timeout.
+        """Make one call; `body` is what `http.send` takes: json, form, parts, content, timeout.
 
         Raises:
             Answered: with a status that is neither 2xx nor one of `fine`.

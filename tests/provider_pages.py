@@ -107,7 +107,8 @@ def _once(task: ProviderTask) -> str:
     if task.repeatable:
         return "Doing it twice has the effect of doing it once, so an attempt whose end is not known is repeated."
     if task.confirm is not None:
-        return f"{who} cannot recognise a call it has seen. After an attempt whose end is not known it is asked first."
+        when = f", {spell(task.settled)} later" if task.settled else ""
+        return f"{who} cannot recognise a call it has seen. After an attempt whose end is not known it is asked first{when}."
     return (
         f"{who} cannot recognise a call it has seen, nor say whether it has. An attempt whose end is not known is not "
         'repeated: the job fails as `unknown_outcome`, unless its policy says `"on_unknown": "retry"`.'

@@ -29,6 +29,9 @@ class Special:
     task: str | None = None  # by default each of the provider's
 
 
+Known = Answer | Callable[[str], Answer]
+
+
 def _nothing(_: Request) -> Answer | None:
     return None
 
@@ -50,9 +53,11 @@ class Entry:
         error: the body of an error in the provider's form, from a status and words.
         expects: the class for a case (the names in `CASES`) where the provider differs from the rules; None: success.
         aside: answers to requests beside the one that counts, such as for a token.
-        found, absent: by task, answers to the question whether an earlier call was done, for tasks with `confirm`.
+        found, absent: by task, answers to the question whether an earlier call was done, for tasks with `confirm`; or a
+            function that makes the answer from the job's id.
         special: answers of the provider's own.
-        specification: the provider's published one (a name below `specs`): request and success are held against it.
+        specification: the provider's published one (a name below `specs`): request and success are held against it. Where
+            there are several, by task.
         elsewhere: the test file that holds the provider to the same rules, if it does not speak HTTP.
     """
 
@@ -64,10 +69,10 @@ class Entry:
     error: Callable[[int, str], Any] = _plain
     expects: Mapping[str, type[TaskError] | None] = field(default_factory=dict)
     aside: Callable[[Request], Answer | None] = _nothing
-    found: Mapping[str, Answer] = field(default_factory=dict)
-    absent: Mapping[str, Answer] = field(default_factory=dict)
+    found: Mapping[str, Known] = field(default_factory=dict)
+    absent: Mapping[str, Known] = field(default_factory=dict)
     special: Sequence[Special] = ()
-    specification: str | None = None
+    specification: str | Mapping[str, str] | None = None
     elsewhere: str | None = None
 
 

@@ -53,6 +53,10 @@ def test_what_is_sent(httpserver: HTTPServer, attempt: Context) -> None:
     request, _ = httpserver.log[1]
     assert request.headers.getlist("User-Agent") == ["mine"]
     assert request.form.to_dict(flat=False) == {"a": ["1", "2"], "b": ["ü"]}
+    http.send("POST", httpserver.url_for("/"), parts=[("a", "1"), ("b", "ü\r\n"), ("a", "2")])
+    request, _ = httpserver.log[2]
+    assert request.mimetype == "multipart/form-data"
+    assert request.form.to_dict(flat=False) == {"a": ["1", "2"], "b": ["ü\r\n"]}
 
 
 def test_no_cookie_passes_from_one_job_to_the_next(httpserver: HTTPServer) -> None:

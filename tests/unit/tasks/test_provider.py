@@ -220,6 +220,9 @@ class OpenIntent:
     def keep(self, step: str, result: Any) -> None:
         self.said.append(("keep", step, result))
 
+    def was_looked_at(self, _: datetime) -> bool:
+        return False
+
 
 @pytest.mark.parametrize("found", [None, "paid before"])
 def test_a_provider_that_can_be_asked_is_asked_with_the_payload_and_the_account(found: str | None, clock: Clock) -> None:
@@ -231,7 +234,7 @@ def test_a_provider_that_can_be_asked_is_asked_with_the_payload_and_the_account(
 
     bank = Provider("bank", account=Bank)
 
-    @bank.task("pay", repeatable=False, confirm=confirm, settled=timedelta(minutes=1), example={})
+    @bank.task("pay", repeatable=False, confirm=confirm, settled=timedelta(minutes=1), shown=DAY, example={})
     def pay(payment: Sum, account: Bank, context: Context) -> str:
         """Pay a sum."""
         return "paid now"
@@ -245,3 +248,20 @@ def test_a_provider_that_can_be_asked_is_asked_with_the_payload_and_the_account(
     assert task.call(Sum(amount=7), context) == result
     assert asked == [(7, "bank")]
     assert book.said == [("intend", "bank.pay", "bank", True), ("keep", "bank.pay", result)]
+
+
+def test_a_provider_that_may_have_forgotten_is_not_asked(clock: Clock) -> None:
+    bank, asked = Provider("bank", account=Bank), []
+
+    @bank.task("pay", repeatable=False, confirm=lambda *_: asked.append(1), shown=DAY, example={})
+    def pay(payment: Sum, account: Bank, context: Context) -> str:
+        """Pay a sum."""
+        return "paid now"
+
+    book = OpenIntent(clock.now())
+    clock.advance(DAY.total_seconds() + 1)
+    context = Context(uuid7(), "bank.pay", deadline=clock.monotonic() + 600, book=book)  # type: ignore[arg-type]
+    with pytest.raises(Unconfirmed, match="cannot be asked"):
+        provider.catalogue.find("bank.pay").call(Sum(), context)
+    assert not asked
+    assert not book.said
