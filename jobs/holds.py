@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, exists, func, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from jobs import line, ramp, store
+from jobs import line, outbox, ramp, store
 from jobs.model import Cause, Hold, Job
 from jobs.states import State
 from runtime import clock
@@ -44,6 +44,7 @@ def open_circuit(session: Session, account: str, why: str, rate: float | None, f
         return False
     _stop(hold, Cause.CIRCUIT, why, now + _longer(hold, first, most, now))
     _withdraw(session, hold, now)
+    outbox.tell(session, "circuit.opened", {"account": account, "why": why}, account)
     return True
 
 
@@ -78,6 +79,8 @@ def lift(session: Session, account: str) -> bool:
     hold = _find(session, account)
     if hold is None or hold.cause not in {Cause.CIRCUIT, Cause.ASKED}:
         return False
+    if hold.cause is Cause.CIRCUIT:
+        outbox.tell(session, "circuit.closed", {"account": account}, account)
     _stop(hold, Cause.RAMP, "it was held and is well again; its jobs go at a rising rate", clock.now())
     return True
 

@@ -3,7 +3,8 @@
 So none is lost between the two, and where nobody listens nothing is written: one read of one row a transaction tells.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -33,11 +34,32 @@ def tell_ends(session: Session, jobs: Iterable[Job]) -> None:
             kind = f"job.{job.state}"
             heard = rulebook.current(session, job.tenant).hears(kind, ours=True)
             if heard or job.callback:
-                _write(session, kind, _about(job), str(job.id), job.tenant, heard=heard, of=job)
+                _write(session, kind, _about(job), str(job.id), job.tenant, heard=heard, of=job, callback=job.callback)
+
+
+def tell_record(
+    session: Session, job: Job, lines: Sequence[tuple[datetime, str, str]], progress: dict[str, Any] | None
+) -> None:
+    """Say what a running job said of itself, to those who listen: its new lines together, and how far it is."""
+    about = {"job_id": str(job.id), "task": job.task}
+    said = [
+        {"at": at.isoformat(), "level": level, "message": message} for at, level, message in lines if level != "progress"
+    ]
+    for kind, news in (("job.log", {"lines": said}), ("job.progress", {"progress": progress})):
+        if all(news.values()) and rulebook.current(session, job.tenant).hears(kind, ours=True):
+            _write(session, kind, about | news, str(job.id), job.tenant, heard=True, of=job)
 
 
 def _write(
-    session: Session, kind: str, data: Any, subject: str | None, tenant: str, *, heard: bool, of: Job | None = None
+    session: Session,
+    kind: str,
+    data: Any,
+    subject: str | None,
+    tenant: str,
+    *,
+    heard: bool,
+    of: Job | None = None,
+    callback: str | None = None,
 ) -> None:
     session.add(
         Notice(
@@ -47,7 +69,7 @@ def _write(
             subject=subject,
             at=clock.now(),
             data=data,
-            callback=of.callback if of else None,
+            callback=callback,
             heard=heard,
             event_id=of.event_id if of else None,
         )

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from jobs import outbox
 from jobs.errors import Invalid, ScheduleExists, ScheduleNotFound
 from jobs.model import Job, Schedule, Tick
 from jobs.policy import RetryPolicy
@@ -133,10 +134,13 @@ def tick(session: Session, schedule_id: UUID, now: datetime) -> int:
         late = now - at > schedule.catch_up and at != times[-1]
         if _note(session, schedule_id, at):
             metrics.ticks.labels("skipped" if late else "made").inc()
+            told = {"schedule": schedule.name, "at": at.isoformat(), "job_id": None}
             if not late:
                 job = submit(session, replace(_order(schedule, at), id=_id_of(schedule_id, at))).job
                 session.execute(update(Tick).where(Tick.schedule_id == schedule_id, Tick.at == at).values(job_id=job.id))
+                told["job_id"] = str(job.id)
                 made += 1
+            outbox.tell(session, "schedule.skipped" if late else "schedule.fired", told, schedule.name, schedule.tenant)
     return made
 
 

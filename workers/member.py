@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from jobs import liveness, store
+from jobs import liveness, outbox, store
 from jobs.model import Job, LogLine
 from jobs.store import Claim
 from runtime import clock
@@ -137,9 +137,13 @@ def write_record(session: Session, running: Running) -> None:
         return
     claim = running.claim
     mine = Job.id == claim.job_id, Job.epoch == claim.epoch
-    held = session.execute(update(Job).where(*mine).values(progress=progress if progress is not None else Job.progress))
+    kept = update(Job).where(*mine).values(progress=progress if progress is not None else Job.progress).returning(Job)
+    job = session.scalars(kept, execution_options={"synchronize_session": False, "populate_existing": True}).one_or_none()
     running.progress = None
-    if lines and held.rowcount == 1:  # type: ignore[attr-defined]
+    if job is None:
+        return
+    outbox.tell_record(session, job, lines, progress)
+    if lines:
         rows = [{"job_id": claim.job_id, "epoch": claim.epoch, "at": at, "level": lv, "message": m} for at, lv, m in lines]
         session.execute(insert(LogLine), rows)
 

@@ -1,4 +1,4 @@
-"""What events cost, in CPU time: many subscriptions cost little more than few; a batch of events twice that of jobs at most."""
+"""What events cost, in CPU time: many subscriptions cost little more than few; a batch twice what its jobs do, at most."""
 
 import time
 from collections.abc import Callable

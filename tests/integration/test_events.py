@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 from uuid_utils.compat import uuid7
 
-from jobs import events, inbox, publication, store, subscriptions
+from jobs import events, holds, inbox, publication, schedules, store, subscriptions
 from jobs.arrival import OURS, Arrival
 from jobs.errors import Forged, Invalid, RuleExists
 from jobs.inbox import Wanted
@@ -23,6 +23,8 @@ from runtime import clock as real_clock
 from runtime.database import snapshot, transaction
 from tests import make
 from tests.clock import Clock
+from workers.member import write_record
+from workers.running import Running
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -308,6 +310,49 @@ def test_rules_that_set_one_another_off_are_cut_at_a_depth() -> None:
                 store.cancel(session, job.id, real_clock.now())
     assert len(listed()) == publication.DEEPEST + 1
     assert count(Notice) == 0
+
+
+def test_what_a_job_says_of_itself_is_told_to_who_listens() -> None:
+    subscribe(types=["job.log", "job.progress"])
+    with transaction() as session:
+        job = make.job(session, State.RUNNING)
+        running = Running(make.claim_of(job), job.task, 0)
+        running.write_line("info", "half done")
+        running.write_progress(1, 2, "half")
+        write_record(session, running)
+        write_record(session, running)  # nothing new
+    publish()
+    told = {event.type: event.data for event in listed()}
+    assert [line["message"] for line in told["job.log"]["lines"]] == ["half done"]
+    assert told["job.progress"]["progress"]["done"] == 1 and told["job.progress"]["job_id"] == str(job.id)
+    assert len(listed()) == 2
+
+
+def test_a_schedule_s_due_time_is_an_event(clock: Clock) -> None:
+    subscribe(types=["schedule.*"], payload="{{data.job_id}}")
+    with transaction() as session:
+        schedule = make.schedule(session).id
+    clock.advance(60)
+    with transaction() as session:
+        assert schedules.tick(session, schedule, clock.now()) == 1
+    publish()
+    (event,) = listed()
+    assert (event.type, event.subject, event.data["at"]) == ("schedule.fired", "nightly", clock.now().isoformat())
+    assert event.data["job_id"] in {str(job.id) for job in jobs()}
+
+
+def test_an_open_circuit_is_an_event_and_so_is_its_end() -> None:
+    subscribe(types=["circuit.*"])
+    with transaction() as session:
+        assert holds.open_circuit(session, "stripe-eu", "10 calls failed", None, HOUR, HOUR)
+        assert not holds.open_circuit(session, "stripe-eu", "11 calls failed", None, HOUR, HOUR)
+    with transaction() as session:
+        assert holds.lift(session, "stripe-eu")
+    publish()
+    assert [(event.type, event.subject) for event in listed()][::-1] == [
+        ("circuit.opened", "stripe-eu"),
+        ("circuit.closed", "stripe-eu"),
+    ]
 
 
 def test_two_publishers_tell_each_thing_once() -> None:
