@@ -107,6 +107,7 @@ def test_a_nightly_schedule_in_berlin_fires_once_a_night_when_daylight_saving_ch
     record(14, "daylight saving changes, 2:30 in Berlin", "–", f"{len(expected)} nights, {len(expected)} jobs", None)
 
 
+@pytest.mark.timeout(600)
 @forms("due, kills", short=(20, 6), long=(100, 30))
 def test_each_due_time_is_one_job_while_three_schedulers_are_killed(
     laboratory: Callable[..., Lab], due: int, kills: int, record: Record

@@ -118,6 +118,7 @@ def lost_at_cuts(ledger: Ledger, recording: Recording, callers: Callers, count: 
     return lost
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("long", [pytest.param(False, id="short"), pytest.param(True, id="long", marks=pytest.mark.long)])
 def test_no_accepted_job_is_lost_in_a_power_cut(
     laboratory: Callable[..., Lab], ledger: Ledger, long: bool, record: Record

@@ -4,8 +4,8 @@
  *     POWER_FOLDER   the folder, absolute and without links
  *     POWER_RECORD   the record; each entry is one write(2) to it in append mode, so entries of several processes do not mix
  *
- * An entry is written before the deed: what is in the record may have happened. Stdio and memory maps are not seen; neither
- * SQLite nor PostgreSQL writes what it must keep by these.
+ * A write or sync is entered before it is done, a change of names after. Stdio and memory maps are not seen; neither SQLite
+ * nor PostgreSQL writes by these what it must keep.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
