@@ -1,6 +1,7 @@
 """Who may do what: every route, with every kind of key."""
 
 import inspect
+import re
 from datetime import timedelta
 from itertools import product
 from uuid import uuid4
@@ -18,28 +19,71 @@ from tests.clock import Clock
 from tests.contract.door import SCOPES, Door, check_problem
 
 NEEDS: dict[str, Scope] = {
-    "POST /v1/jobs": "write",
+    "GET /v1/audit": "admin",
+    "GET /v1/bulk-actions": "read",
+    "POST /v1/bulk-actions": "write",
+    "GET /v1/bulk-actions/{action_id}": "read",
+    "POST /v1/bulk-actions/{action_id}/abort": "write",
+    "POST /v1/bulk-actions/{action_id}/resume": "write",
+    "GET /v1/endpoints": "read",
+    "POST /v1/endpoints": "write",
+    "DELETE /v1/endpoints/{endpoint_id}": "write",
+    "GET /v1/endpoints/{endpoint_id}": "read",
+    "PATCH /v1/endpoints/{endpoint_id}": "write",
+    "GET /v1/endpoints/{endpoint_id}/deliveries": "read",
+    "POST /v1/endpoints/{endpoint_id}/disable": "write",
+    "POST /v1/endpoints/{endpoint_id}/enable": "write",
+    "POST /v1/endpoints/{endpoint_id}/ping": "write",
+    "POST /v1/endpoints/{endpoint_id}/rotate": "admin",
+    "GET /v1/endpoints/{endpoint_id}/secret": "admin",
+    "GET /v1/events": "read",
+    "POST /v1/events": "write",
+    "POST /v1/events/replay": "write",
+    "POST /v1/events/test": "read",
+    "GET /v1/events/{event_id}": "read",
+    "POST /v1/events/{event_id}/replay": "write",
     "GET /v1/jobs": "read",
+    "POST /v1/jobs": "write",
+    "POST /v1/jobs/bulk": "write",
+    "GET /v1/jobs/count": "read",
     "GET /v1/jobs/{job_id}": "read",
+    "PATCH /v1/jobs/{job_id}": "write",
     "POST /v1/jobs/{job_id}/cancel": "write",
+    "GET /v1/jobs/{job_id}/events": "read",
+    "POST /v1/jobs/{job_id}/replay": "write",
     "POST /v1/jobs/{job_id}/retry": "write",
-    "GET /v1/tasks": "read",
-    "GET /v1/tasks/{name}": "read",
+    "GET /v1/jobs/{job_id}/timeline": "read",
+    "GET /v1/jobs/{job_id}/why": "read",
     "GET /v1/providers": "read",
     "POST /v1/providers/{account}/check": "write",
     "GET /v1/queues": "read",
     "POST /v1/queues/{name}/pause": "admin",
     "POST /v1/queues/{name}/resume": "admin",
-    "POST /v1/schedules": "write",
     "GET /v1/schedules": "read",
+    "POST /v1/schedules": "write",
+    "DELETE /v1/schedules/{name}": "write",
     "GET /v1/schedules/{name}": "read",
     "PATCH /v1/schedules/{name}": "write",
-    "DELETE /v1/schedules/{name}": "write",
-    "POST /v1/schedules/{name}/run": "write",
     "GET /v1/schedules/{name}/preview": "read",
+    "POST /v1/schedules/{name}/run": "write",
+    "GET /v1/sources": "read",
+    "POST /v1/sources": "admin",
+    "GET /v1/sources/kinds": "read",
+    "DELETE /v1/sources/{name}": "admin",
+    "GET /v1/sources/{name}": "read",
+    "PATCH /v1/sources/{name}": "admin",
+    "GET /v1/subscriptions": "read",
+    "POST /v1/subscriptions": "write",
+    "DELETE /v1/subscriptions/{name}": "write",
+    "GET /v1/subscriptions/{name}": "read",
+    "PATCH /v1/subscriptions/{name}": "write",
+    "GET /v1/tasks": "read",
+    "GET /v1/tasks/{name}": "read",
 }
-OPEN = {"GET /livez", "GET /readyz", "GET /metrics", "GET /problems/{kind}"}
-"""What answers without a key."""
+HOOKS = {f"{method} /v1/hooks/{path}" for method in ("GET", "OPTIONS", "POST") for path in ("{source}", "{source}/{token}")}
+"""Where providers call: their signature is the key."""
+OPEN = {"GET /livez", "GET /readyz", "GET /metrics", "GET /problems/{kind}"} | HOOKS
+"""What answers without a key of ours."""
 DOCUMENTS = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
 
 
@@ -62,8 +106,16 @@ def _is_check(dependant: Dependant) -> bool:
     return getattr(dependant.call, "__qualname__", "") == "needs.<locals>.check"
 
 
+_NAMED = re.compile(r"\{(\w+)\}")
+
+
+def _none(named: re.Match[str]) -> str:
+    """A value for a part of a path, where nothing stands."""
+    return str(uuid4()) if named[1].endswith("_id") else {"kind": "invalid"}.get(named[1], "none")
+
+
 def ask(door: Door, route: str, headers: dict[str, str]) -> httpx2.Response:
-    method, path = route.format(job_id=uuid4(), name="none", kind="invalid").split()
+    method, path = _NAMED.sub(_none, route).split()
     with httpx2.Client(base_url=door.url, trust_env=False) as client:  # one without a key of its own
         answer = client.request(method, path, headers=headers)
     if answer.status_code >= 400:
@@ -80,9 +132,9 @@ def test_every_route_is_open_by_decision_or_asks_for_one_scope() -> None:
 
 
 def test_all_that_changes_something_asks_for_more_than_read() -> None:
-    assert {route for route, scope in NEEDS.items() if scope == "read"} == {
-        route for route in NEEDS if route.startswith("GET")
-    }
+    looks = {route for route in NEEDS if route.startswith("GET")} | {"POST /v1/events/test"}  # it tries, and stores nothing
+    closed = {"GET /v1/audit", "GET /v1/endpoints/{endpoint_id}/secret"}
+    assert {route for route, scope in NEEDS.items() if scope == "read"} == looks - closed
 
 
 @pytest.mark.parametrize(("route", "scope"), list(product(NEEDS, SCOPES)))
