@@ -99,7 +99,7 @@ def send(
     """
     try:
         said = {**_introduction(), **httpx2.Headers(headers)}
-        files = parts and [(name, (None, value)) for name, value in parts]
+        files = None if parts is None else [(name, (None, value)) for name, value in parts]
         request = httpx2.Request(
             method, egress.check_url(url), headers=said, content=content, json=json, data=form, files=files
         )
