@@ -52,6 +52,7 @@ def configure(process: str) -> None:
     logging.basicConfig(handlers=[handler], level=settings().log_level, force=True)
     for noisy in (*_CLIENTS, "alembic", "celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)  # each job has lines of our own
+    logging.getLogger("oauthlib").setLevel(logging.INFO)  # below that it tells what it signs, and with which keys
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -1,7 +1,7 @@
 """Twilio: text messages and voice calls."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -9,7 +9,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from jobs.errors import Ambiguous, RateLimited, Unauthorized
+from jobs.errors import RateLimited, Unauthorized
+from tasks import earlier
 from tasks.accounts import BaseUrl
 from tasks.context import Context
 from tasks.fields import TargetUrl
@@ -18,7 +19,6 @@ from tasks.rate import Rate, rate
 from tasks.rest import RestAccount, basic
 from tasks.telephony import CALL, SMS, Call, Sms
 
-SETTLED = timedelta(minutes=1)
 PAGE = 100  # resources that are looked through for an earlier call
 
 
@@ -67,15 +67,12 @@ twilio = Provider(
 
 
 def _find_message(sms: Sms, account: Twilio, context: Context) -> dict[str, Any] | None:
-    """A message with this text to this number. Twilio may replace characters, so another text to it proves nothing."""
-    since = _list(account, "Messages", sms.to, context)
-    same = [message for message in since if sms.text in (message.get("body") or "")]
-    if since and not same:
-        raise Ambiguous(f"Twilio has messages to {sms.to} from that time, with other texts. A person must look.")
-    return _kept(same[-1]) if same else None
+    """A message with this text to this number; a trial account's has words before it."""
+    found = earlier.pick(_list(account, "Messages", sms.to, context), lambda made: sms.text in made["body"])
+    return found and _kept(found)
 
 
-@twilio.task("sms.send", repeatable=False, confirm=_find_message, settled=SETTLED, example=SMS)
+@twilio.task("sms.send", repeatable=False, confirm=_find_message, settled=earlier.SETTLED, example=SMS)
 def send_sms(sms: Sms, account: Twilio, context: Context) -> dict[str, Any]:
     """Send a text message through Twilio.
 
@@ -85,11 +82,11 @@ def send_sms(sms: Sms, account: Twilio, context: Context) -> dict[str, Any]:
 
 
 def _find_call(call: Call, account: Twilio, context: Context) -> dict[str, Any] | None:
-    since = [found for found in _list(account, "Calls", call.to, context) if found.get("from") == call.sender]
-    return _kept(since[-1]) if since else None
+    found = earlier.pick(_list(account, "Calls", call.to, context), lambda made: made["from"] == call.sender)
+    return found and _kept(found)
 
 
-@twilio.task("call.create", repeatable=False, confirm=_find_call, settled=SETTLED, example=CALL)
+@twilio.task("call.create", repeatable=False, confirm=_find_call, settled=earlier.SETTLED, example=CALL)
 def create_call(call: Call, account: Twilio, context: Context) -> dict[str, Any]:
     """Call a number and say a text.
 
@@ -110,8 +107,7 @@ def _list(account: Twilio, resource: str, to: str, context: Context) -> list[dic
     """What went to a number since this job first called, the newest first."""
     query = urlencode({"To": to, "PageSize": PAGE})
     reply = account.call("GET", f"{account.path}/{resource}.json?{query}")
-    first = context.book and context.book.first_call()
-    since = (first or context.accepted_at) - timedelta(seconds=5)  # its clock may differ from ours
+    since = earlier.since(context)
     return [found for found in reply.json()[resource.lower()] if _created(found) >= since]
 
 
