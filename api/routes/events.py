@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from api import cloudevents
 from api.auth import Reader, Writer
 from api.body import StrictRoute
+from api.bulk import PATIENCE
 from api.dependencies import InLedger, RequestId
 from api.idempotency import IdempotencyKey
 from api.schemas import Time
@@ -171,7 +172,9 @@ async def send_event(
     """Accept an event, or a batch. It and the jobs that it sets off are one transaction."""
     arrivals, batch = cloudevents.read(request.headers, await request.body(), key)
     recorded = await ledger.write(
-        lambda session: events.record(session, arrivals, caller.tenant, request_id), row=cloudevents.names(arrivals)
+        lambda session: events.record(session, arrivals, caller.tenant, request_id),
+        row=cloudevents.names(arrivals),
+        patience=PATIENCE if batch else None,
     )
     if batch:
         return AllAccepted(events=[Accepted.of(each) for each in recorded])
@@ -210,7 +213,7 @@ async def replay_events(given: RangeIn, caller: Writer, ledger: InLedger) -> Rep
         jobs = [job for event in found for job in events.replay(session, event, given.rules)]
         return Replayed(events=len(found), jobs=jobs, next_cursor=found[-1].id if len(found) == AT_ONCE else None)
 
-    return await ledger.write(replay)
+    return await ledger.write(replay, patience=PATIENCE)
 
 
 @router.get("")
