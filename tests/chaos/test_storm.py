@@ -34,7 +34,7 @@ class Memory:
         """It comes back by itself."""
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)
 @forms("jobs, kills, every", short=(600, 15, 0.7), long=(10_000, 250, 0.5), short_on=LEDGERS)
 def test_the_storm(laboratory: Callable[..., Lab], record: Record, jobs: int, kills: int, every: float) -> None:
     lab = laboratory().start()
