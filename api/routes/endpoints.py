@@ -1,142 +1,35 @@
 """/v1/endpoints: who is told of events, by signed webhooks."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
-from standardwebhooks import Webhook
 from uuid_utils.compat import uuid7
 
 from api.auth import Admin, Reader, Writer
 from api.body import StrictRoute
 from api.dependencies import InLedger
-from api.routes.subscriptions import Filter, Patterns
-from api.schemas import AttemptOut, JobOut, Word
-from jobs import endpoints, queries
+from api.endpoints import (
+    Delivery,
+    DeliveryPage,
+    Enabled,
+    EndpointChange,
+    EndpointIn,
+    EndpointList,
+    EndpointOut,
+    Rotation,
+    Secrets,
+)
+from api.schemas import AttemptOut, JobOut
+from jobs import audit, endpoints, queries
 from jobs.errors import Invalid
+from jobs.keys import Caller
 from jobs.model import Endpoint, Job
 from runtime import clock
-from runtime.duration import Duration
-from tasks.fields import HeaderName, HeaderValue, TargetUrl
 
 router = APIRouter(prefix="/v1/endpoints", tags=["events"], route_class=StrictRoute)
-
-_OURS = ("webhook-", "content-", "host", "transfer-encoding", "connection", "user-agent")
-
-
-def _usable(secret: str) -> str:
-    try:
-        Webhook(secret)
-    except Exception:  # noqa: BLE001 - whatever the library raises
-        raise ValueError("a secret is whsec_ and base64") from None
-    return secret
-
-
-def _free(headers: dict[str, str]) -> dict[str, str]:
-    taken = [name for name in headers if name.lower().startswith(_OURS)]
-    if taken:
-        raise ValueError(f"{taken[0]} is written by us")
-    return headers
-
-
-Secret = Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/]{32,88}={0,2}$"), AfterValidator(_usable)]
-Headers = Annotated[dict[HeaderName, HeaderValue], Field(max_length=20), AfterValidator(_free)]
-Overlap = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=31))]
-
-
-class EndpointIn(BaseModel):
-    """Whom to tell, and of what."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    url: Annotated[TargetUrl, Field(examples=["https://example.com/webhooks"])]
-    types: Patterns
-    filter: Filter = {}
-    description: Word = ""
-    headers: Annotated[Headers, Field(description="Sent along with each delivery.")] = {}
-    secret: Annotated[Secret | None, Field(description="By default a new one.")] = None
-
-
-class EndpointChange(BaseModel):
-    """What to change; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    url: TargetUrl | None = None
-    types: Patterns | None = None
-    filter: Filter | None = None
-    description: Word | None = None
-    headers: Headers | None = None
-
-
-class Rotation(BaseModel):
-    """The next secret."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    secret: Annotated[Secret | None, Field(description="By default a new one.")] = None
-    overlap: Annotated[Overlap, Field(description="How long the one before signs beside it.")] = timedelta(days=1)
-
-
-class EndpointOut(BaseModel):
-    """An endpoint, without its secrets and the values of its headers."""
-
-    id: UUID
-    url: str
-    types: list[str]
-    filter: dict[str, Any]
-    description: str
-    headers: list[str]
-    failing_since: datetime | None
-    disabled_at: datetime | None
-    disabled_why: str | None
-    created_at: datetime
-    revision: int
-
-    @classmethod
-    def of(cls, one: Endpoint) -> Self:
-        """An endpoint as the door shows it."""
-        plain = {name: getattr(one, name) for name in cls.model_fields if name not in {"filter", "headers"}}
-        return cls(**plain, filter=one.where, headers=sorted(one.headers))
-
-
-class EndpointList(BaseModel):
-    """All endpoints, oldest first."""
-
-    endpoints: list[EndpointOut]
-
-
-class Secrets(BaseModel):
-    """What signs now, newest first."""
-
-    secrets: list[str]
-
-
-class Enabled(BaseModel):
-    """An endpoint taken up again."""
-
-    endpoint: EndpointOut
-    revived: int = Field(description="Deliveries that had been given up and go again; ask again while it is 1000.")
-
-
-class Delivery(BaseModel):
-    """One delivery: a job, and each of its attempts."""
-
-    job: JobOut
-    type: str
-    event_id: UUID | None
-    attempts: list[AttemptOut]
-
-
-class DeliveryPage(BaseModel):
-    """Newest first."""
-
-    deliveries: list[Delivery]
-    next_cursor: UUID | None
 
 
 @router.post("", status_code=201)
@@ -146,6 +39,7 @@ async def create_endpoint(given: EndpointIn, response: Response, caller: Writer,
     def add(session: Session) -> Endpoint:
         made = _stored(given, caller.tenant)
         endpoints.add(session, made)
+        audit.note(session, caller, "endpoint.create", made.id)
         return made
 
     made = await ledger.write(add, row="endpoint")
@@ -175,14 +69,19 @@ async def change_endpoint(endpoint_id: UUID, given: EndpointChange, caller: Writ
         raise Invalid([{"pointer": f"/{name}", "detail": "null is not a value for this."} for name in wrong])
     changes = {"where" if name == "filter" else name: getattr(given, name) for name in sent}
     return EndpointOut.of(
-        await _change(ledger, caller.tenant, endpoint_id, lambda s, one: endpoints.change(s, one, **changes))
+        await _change(ledger, caller, "change", endpoint_id, lambda s, one: endpoints.change(s, one, **changes))
     )
 
 
 @router.delete("/{endpoint_id}", status_code=204)
 async def delete_endpoint(endpoint_id: UUID, caller: Writer, ledger: InLedger) -> None:
     """Delete an endpoint. Deliveries that wait fail."""
-    await ledger.write(lambda session: endpoints.remove(session, caller.tenant, endpoint_id), row=f"endpoint {endpoint_id}")
+
+    def remove(session: Session) -> None:
+        endpoints.remove(session, caller.tenant, endpoint_id)
+        audit.note(session, caller, "endpoint.delete", endpoint_id)
+
+    await ledger.write(remove, row=f"endpoint {endpoint_id}")
 
 
 @router.get("/{endpoint_id}/secret")
@@ -197,7 +96,7 @@ async def rotate_secret(endpoint_id: UUID, given: Rotation, caller: Admin, ledge
     """Sign with a new secret, and with the one before until the overlap is over."""
     secret = given.secret or endpoints.new_secret()
     changed = await _change(
-        ledger, caller.tenant, endpoint_id, lambda s, one: endpoints.rotate(s, one, secret, given.overlap)
+        ledger, caller, "rotate", endpoint_id, lambda s, one: endpoints.rotate(s, one, secret, given.overlap)
     )
     return Secrets(secrets=endpoints.live_secrets(changed, clock.now()))
 
@@ -214,7 +113,7 @@ async def ping_endpoint(endpoint_id: UUID, response: Response, caller: Writer, l
 async def disable_endpoint(endpoint_id: UUID, caller: Writer, ledger: InLedger) -> EndpointOut:
     """Tell it nothing until it is enabled. Deliveries are made all the same, and wait."""
     return EndpointOut.of(
-        await _change(ledger, caller.tenant, endpoint_id, lambda s, one: endpoints.disable(s, one, "by hand"))
+        await _change(ledger, caller, "disable", endpoint_id, lambda s, one: endpoints.disable(s, one, "by hand"))
     )
 
 
@@ -227,7 +126,7 @@ async def enable_endpoint(endpoint_id: UUID, caller: Writer, ledger: InLedger) -
         nonlocal revived
         revived = endpoints.enable(session, one)
 
-    changed = await _change(ledger, caller.tenant, endpoint_id, enable)
+    changed = await _change(ledger, caller, "enable", endpoint_id, enable)
     return Enabled(endpoint=EndpointOut.of(changed), revived=revived)
 
 
@@ -250,10 +149,13 @@ async def list_deliveries(
     return await ledger.read(look)
 
 
-async def _change(ledger: InLedger, tenant: str, endpoint_id: UUID, do: Callable[[Session, Endpoint], object]) -> Endpoint:
+async def _change(
+    ledger: InLedger, caller: Caller, what: str, endpoint_id: UUID, do: Callable[[Session, Endpoint], object]
+) -> Endpoint:
     def change(session: Session) -> Endpoint:
-        found = endpoints.get(session, tenant, endpoint_id)
+        found = endpoints.get(session, caller.tenant, endpoint_id)
         do(session, found)
+        audit.note(session, caller, f"endpoint.{what}", endpoint_id)
         session.flush()
         session.refresh(found)
         return found

@@ -14,7 +14,7 @@ from api.hooks import KINDS
 from api.hooks.post import PREFIX
 from api.routes.hooks import Name
 from api.schemas import NO_NUL, Word
-from jobs import sources
+from jobs import audit, sources
 from jobs.errors import Invalid
 from jobs.model import Source
 from runtime import clock
@@ -98,6 +98,7 @@ async def create_source(given: SourceIn, response: Response, caller: Admin, ledg
         values = given.model_dump()
         made = Source(tenant=caller.tenant, created_at=clock.now(), revision=1, **values)
         sources.add(session, made)
+        audit.note(session, caller, "source.create", made.name)
         return made
 
     made = await ledger.write(add, row=f"source {given.name}")
@@ -138,6 +139,7 @@ async def change_source(name: Name, given: SourceChange, caller: Admin, ledger: 
         changes = {each: getattr(given, each) for each in given.model_fields_set if getattr(given, each) is not None}
         KINDS[found.kind].check(changes.get("secrets", found.secrets), changes.get("options", found.options))
         sources.change(found, **changes)
+        audit.note(session, caller, "source.change", name, fields=sorted(changes))
         return found
 
     return SourceOut.of(await ledger.write(change, row=f"source {name}"))
@@ -146,4 +148,9 @@ async def change_source(name: Name, given: SourceChange, caller: Admin, ledger: 
 @router.delete("/{name}", status_code=204)
 async def delete_source(name: Name, caller: Admin, ledger: InLedger) -> None:
     """Delete a source. Its events stay; its posts are answered with 404."""
-    await ledger.write(lambda session: session.delete(sources.get(session, caller.tenant, name)), row=f"source {name}")
+
+    def delete(session: Session) -> None:
+        session.delete(sources.get(session, caller.tenant, name))
+        audit.note(session, caller, "source.delete", name)
+
+    await ledger.write(delete, row=f"source {name}")

@@ -334,6 +334,8 @@ def test_an_endpoint_through_the_door(receiver: Receiver, door: Door) -> None:
     assert door.ask("POST", f"{path}/enable").json()["endpoint"]["disabled_at"] is None
     assert door.ask("PATCH", path, json={"description": "x", "types": ["a.b"]}).json()["types"] == ["a.b"]
     assert door.ask("DELETE", path).status_code == 204 and door.ask("GET", path).status_code == 404
+    noted = [each["what"] for each in door.ask("GET", "/v1/audit").json()["deeds"] if each["what"].startswith("endpoint.")]
+    assert noted[::-1] == [f"endpoint.{what}" for what in ("create", "rotate", "disable", "enable", "change", "delete")]
 
 
 @pytest.mark.parametrize(
