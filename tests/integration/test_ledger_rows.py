@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +21,12 @@ pytestmark = pytest.mark.usefixtures("ledger")
 
 Configure = Callable[..., None]
 NOW = sa.text("(SELECT created_at FROM jobs LIMIT 1)")
+SOMEBODY = UUID(int=7)
+
+
+def _named(value: object) -> str:
+    """The same name in every process that collects the tests."""
+    return ", ".join(f"{name}={part}" for name, part in value.items()) if isinstance(value, dict) else str(value)
 
 
 def refused(statement: sa.Executable) -> None:
@@ -35,7 +41,7 @@ def refused(statement: sa.Executable) -> None:
         (State.SCHEDULED, {"state": State.QUEUED}),
         (State.SCHEDULED, {"state": State.SUCCEEDED}),
         (State.SCHEDULED, {"state": State.CANCELLED}),
-        (State.SCHEDULED, {"worker": uuid4()}),
+        (State.SCHEDULED, {"worker": SOMEBODY}),
         (State.SCHEDULED, {"reason": Reason.POISON}),
         (State.SCHEDULED, {"finished_at": NOW}),
         (State.SCHEDULED, {"attempt": 1}),
@@ -57,7 +63,7 @@ def refused(statement: sa.Executable) -> None:
         (State.FAILED, {"reason": None}),
         (State.FAILED, {"state": State.SUCCEEDED}),
     ],
-    ids=str,
+    ids=_named,
 )
 def test_a_job_that_cannot_be_is_refused(state: State, nonsense: dict[str, object]) -> None:
     with transaction() as session:
@@ -76,7 +82,7 @@ def test_words_that_are_none_of_ours_are_refused(statement: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "nonsense", [{"outcome": None}, {"finished_at": None}, {"epoch": None}, {"job_id": uuid4()}], ids=str
+    "nonsense", [{"outcome": None}, {"finished_at": None}, {"epoch": None}, {"job_id": SOMEBODY}], ids=_named
 )
 def test_an_attempt_that_cannot_be_is_refused(nonsense: dict[str, object]) -> None:
     with transaction() as session:
@@ -94,7 +100,7 @@ def test_an_epoch_is_recorded_once(clock: Clock) -> None:
 @pytest.mark.parametrize(
     "nonsense",
     [{"cron": None}, {"every": timedelta(hours=1)}, {"next_at": None}, {"paused_at": sa.text("created_at")}],
-    ids=str,
+    ids=_named,
 )
 def test_a_schedule_that_cannot_be_is_refused(nonsense: dict[str, object]) -> None:
     with transaction() as session:
