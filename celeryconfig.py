@@ -32,7 +32,10 @@ task_publish_retry = False  # the scheduler offers again what was not sent
 worker_prefetch_multiplier = 1
 worker_disable_prefetch = not _family.late_acks  # a hint is taken when a slot is free, so that another worker can have it
 worker_concurrency = settings().worker_threads
-worker_pool = settings().worker_pool  # it wins over Celery's own -P prefork, so the choice is made here
+_pools = {"threads": "workers.pool:TaskPool"}
+worker_pool = _pools.get(
+    settings().worker_pool, settings().worker_pool
+)  # it wins over Celery's own -P prefork, so the choice is made here
 worker_send_task_events = True  # Flower shows every job
 worker_enable_remote_control = True  # Flower's worker pages ask by it
 worker_hijack_root_logger = False  # runtime.logs set it up

@@ -1,7 +1,7 @@
 """The door's way to the ledger: one transaction a request, in a thread, and never longer than the door's patience."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy.orm import Session
 
 from runtime.database import Unavailable, snapshot
-from runtime.group_commit import GroupCommit, writers
+from runtime.group_commit import Call, GroupCommit, writers
 
 Answer = TypeVar("Answer")
 
@@ -47,7 +47,18 @@ class Ledger:
         Raises:
             LedgerBusy: the database did not answer in time. A change that comes through later is undone.
         """
-        call = self._writes.put(do, row)
+        answer: Answer = await self._done(self._writes.put(do, row), patience)
+        return answer
+
+    async def join(self, do: Callable[[Session, list[Any]], Sequence[Any]], item: Any, row: str = "") -> Any:
+        """The answer of `do` for an item, committed. `do` is given all items that wait for it, see GroupCommit.join.
+
+        Raises:
+            LedgerBusy: as `write` does.
+        """
+        return await self._done(self._writes.join(do, item, row), None)
+
+    async def _done(self, call: Call, patience: float | None) -> Any:
         try:
             return await self._within(patience or self._patience, call.answer)
         except LedgerBusy:

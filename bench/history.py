@@ -20,7 +20,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from jobs import bulk_actions, liveness, migrate, queries, search, store
+from jobs import attempts, bulk_actions, liveness, migrate, queries, search, store
 from jobs.keys import Caller
 from jobs.labels import of_metadata, of_tag
 from jobs.model import Job, Label
@@ -112,7 +112,7 @@ def measure(rounds: int) -> dict[str, tuple[float, float]]:
         job = made.pop()
         with database.transaction() as session:
             store.release(session, [job.id], clock.now())
-            store.claim(session, job.id, worker, clock.now())
+            attempts.claim(session, job.id, worker, clock.now())
 
     found = {"create": timed(create, rounds), "get": timed(get, rounds), "release and claim": timed(claim, rounds)}
     for name, wanted in SEARCHES.items():

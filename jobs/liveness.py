@@ -11,12 +11,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from jobs import store
+from jobs import attempts
+from jobs.attempts import Claim
 from jobs.model import Job, Worker
 from jobs.outcome import judge_loss
 from jobs.policy import RetryPolicy
 from jobs.states import State
-from jobs.store import Claim
 from runtime import clock
 from runtime.database import ask
 
@@ -152,7 +152,7 @@ def rescue(session: Session, job: Job, *, poison: int, guilty: bool = False) -> 
     policy = RetryPolicy.model_validate(job.retry)
     verdict = judge_loss(crashes=crashes, age=now - job.budget_at, policy=policy, poison=poison)
     assert job.worker is not None  # noqa: S101 - a CHECK of the table: running rows name their worker
-    return store.rescue(session, Claim(job.id, job.epoch, job.worker), verdict, crashes, now)
+    return attempts.rescue(session, Claim(job.id, job.epoch, job.worker), verdict, crashes, now)
 
 
 def is_suspect(job: Job, poison: int) -> bool:

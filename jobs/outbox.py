@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from jobs import webhooks
 from jobs.matching import rulebook
 from jobs.model import DEFAULT_TENANT, Job, Notice
+from jobs.states import State
 from runtime import clock
 
 _KEPT_OF_ERROR = ("class", "message", "status", "code")
@@ -24,17 +25,23 @@ def tell(session: Session, kind: str, data: Any, subject: str | None = None, ten
         _write(session, kind, data, subject, tenant, heard=True)
 
 
+def is_told(session: Session, job: Any, state: State) -> bool:
+    """Whether anybody is to be told that a job (anything with its `task`, `tenant` and `callback`) came to a final state."""
+    if job.task == webhooks.TASK:
+        return False
+    return job.callback is not None or rulebook.current(session, job.tenant).hears(f"job.{state}", ours=True)
+
+
 def tell_ends(session: Session, jobs: Iterable[Job]) -> None:
     """Say that jobs have become final, to those who listen and to the URLs that the jobs themselves name.
 
     Deliveries are left out: else each would cause the next.
     """
     for job in jobs:
-        if job.task != webhooks.TASK:
+        if is_told(session, job, job.state):
             kind = f"job.{job.state}"
             heard = rulebook.current(session, job.tenant).hears(kind, ours=True)
-            if heard or job.callback:
-                _write(session, kind, _about(job), str(job.id), job.tenant, heard=heard, of=job, callback=job.callback)
+            _write(session, kind, _about(job), str(job.id), job.tenant, heard=heard, of=job, callback=job.callback)
 
 
 def tell_record(

@@ -24,10 +24,10 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 from tenacity import retry, retry_if_exception_type, wait_exponential
 
+from jobs.attempts import Claim
 from jobs.errors import LeaseLost, Transient
 from jobs.model import Attempt, Job, Receipt
 from jobs.states import Ending
-from jobs.store import Claim
 from runtime import clock
 from runtime.database import Unavailable
 

@@ -21,7 +21,7 @@ from runtime import clock, metrics
 from runtime.database import after_commit
 from runtime.settings import settings
 
-__all__ = ["Key", "Order", "Submission", "digest_of", "submit", "submit_many"]
+__all__ = ["Key", "Order", "Submission", "digest_of", "submit", "submit_each", "submit_many"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,15 @@ def submit_many(session: Session, orders: Sequence[tuple[Order, Key | None]]) ->
     if settings().shed_after is None and all(order.unique is None for order, _ in orders):
         return _record(session, orders)
     return [_alone(session, order, key) for order, key in orders]
+
+
+def submit_each(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> list[Submission | JobError]:
+    """Record jobs that have nothing to do with each other, whoever's they are: what comes in together, at once."""
+    answers: dict[int, Submission | JobError] = {}
+    for tenant in {order.tenant for order, _ in orders}:
+        places = [place for place, (order, _) in enumerate(orders) if order.tenant == tenant]
+        answers |= dict(zip(places, submit_many(session, [orders[place] for place in places]), strict=True))
+    return [answers[place] for place in range(len(orders))]
 
 
 def _alone(session: Session, order: Order, key: Key | None) -> Submission | JobError:

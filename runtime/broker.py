@@ -11,10 +11,9 @@ from uuid import UUID
 from celery import Celery
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
-from kombu.messaging import Producer
 
 from runtime import families, metrics, transport
-from runtime.families import PATIENCE, Family
+from runtime.families import Family
 from runtime.settings import settings
 
 Answer = TypeVar("Answer")
@@ -58,7 +57,6 @@ class Outlet:
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
-        self._producer: Producer | None = None
 
     def publish(self, hints: Iterable[Hint]) -> None:
         """Send the hints in as few round trips as the transport allows.
@@ -66,36 +64,22 @@ class Outlet:
         Raises:
             Exception: the broker is away; any part of the hints may have been sent (a double hint is harmless).
         """
+        lanes: dict[tuple[str, int], list[Hint]] = {}
+        for hint in hints:
+            lanes.setdefault((hint.queue, family().priority(hint.priority)), []).append(hint)
         try:
-            producer = self._open()
-            with producer.batch():
-                for hint in hints:
-                    self._send(producer, hint)
-                    metrics.hints_sent.labels(hint.queue).inc()
+            if self._connection is None:
+                self._connection = app.connection_for_write()
+            for (queue, priority), those in lanes.items():
+                family().send(app, self._connection, queue, priority, [(str(hint.job_id), hint.task) for hint in those])
+                metrics.hints_sent.labels(queue).inc(len(those))
         except BaseException:
             self.close()
             raise
 
-    def _open(self) -> Producer:
-        if self._producer is None:
-            self._connection = app.connection_for_write()
-            self._producer = app.amqp.Producer(self._connection.channel(), auto_declare=False)
-        return self._producer
-
-    @staticmethod
-    def _send(producer: Producer, hint: Hint) -> None:
-        job_id = str(hint.job_id)
-        message = app.amqp.create_task_message(
-            job_id, hint.task, argsrepr="", kwargsrepr="", ignore_result=True, origin="treadle"
-        )
-        priority = family().priority(hint.priority)
-        app.amqp.send_task_message(
-            producer, hint.task, message, queue=hint.queue, priority=priority, retry=False, confirm_timeout=PATIENCE
-        )
-
     def close(self) -> None:
         """Let the connection go; the next publish opens another."""
-        connection, self._connection, self._producer = self._connection, None, None
+        connection, self._connection = self._connection, None
         _drop(connection)
 
 

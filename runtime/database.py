@@ -3,9 +3,11 @@
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVarTuple
 
 import sqlalchemy as sa
@@ -14,10 +16,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from runtime import tcp
+from runtime import clock, tcp
 from runtime.settings import settings
 
 Columns = TypeVarTuple("Columns")
+
+GLANCE = 0.0005  # seconds between looks at SQLite's write lock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -75,7 +79,7 @@ def create_engine(url: str, patience: timedelta = timedelta(seconds=10)) -> sa.E
     if url.startswith("sqlite"):
         engine = sa.create_engine(url, connect_args={"timeout": seconds, "check_same_thread": False}, **common)
         event.listen(engine, "connect", _tune_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "begin", partial(_begin_sqlite, patience=seconds))
         return engine
     return sa.create_engine(url, pool_pre_ping=True, connect_args=_postgres_arguments(seconds), **common)
 
@@ -113,10 +117,30 @@ def _tune_sqlite(connection: sqlite3.Connection, _: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_immediate(connection: sa.Connection) -> None:
-    """Take the write lock at once: a read that later turns into a write would fail instead of waiting its turn."""
-    read_only = connection.get_execution_options().get("read_only")
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+def _begin_sqlite(connection: sa.Connection, patience: float) -> None:
+    """Take the write lock at once: a read that later turns into a write would fail instead of waiting its turn.
+
+    SQLite's own wait for the lock looks again after 1, 2, 5, 10 … 100 ms, and so loses it to who happens to look in time.
+    """
+    if connection.get_execution_options().get("read_only"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.driver_connection
+    until = clock.monotonic() + patience
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while clock.monotonic() < until:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    break
+                time.sleep(GLANCE)
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for SQLAlchemy's error
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={round(patience * 1000)}")
 
 
 class _Engines:

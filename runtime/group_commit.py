@@ -1,17 +1,21 @@
-"""Writes that wait together are committed together: one transaction, a savepoint each, no timer, no wait when alone."""
+"""Writes that wait together are committed together: one transaction, no timer, no wait when alone."""
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from sqlalchemy.orm import Session
 
 from runtime.database import Unavailable, engine, transaction
 
+log = structlog.get_logger()
+
 MOST = 100  # calls in one transaction
+FIRST_REST, LONGEST_REST = 0.1, 2.0  # seconds between tries of a call that insists, while the database is away
 
 
 class Overtaken(Exception):
@@ -20,12 +24,23 @@ class Overtaken(Exception):
 
 @dataclass(eq=False)
 class Call:
-    """A change that waits for its turn."""
+    """A change that waits for its turn: `do(session, items)` answers for each item, an exception for one that it refuses."""
 
-    do: Callable[[Session], Any]
+    do: Callable[[Session, list[Any]], Sequence[Any]]
+    item: Any
     row: str = ""
+    insists: bool = False
     answer: "Future[Any]" = field(default_factory=Future)
     given_up: bool = False
+
+    def is_wanted(self) -> bool:
+        """Whether its caller still waits; from then on it cannot cancel."""
+        return self.answer.running() or self.answer.set_running_or_notify_cancel()
+
+
+def alone(session: Session, changes: list[Callable[[Session], Any]]) -> list[Any]:
+    """The `do` of changes that have nothing in common."""
+    return [change(session) for change in changes]
 
 
 def writers() -> int:
@@ -43,13 +58,24 @@ class GroupCommit:
         for number in range(writers):
             threading.Thread(target=self._run, name=f"ledger-write-{number}", daemon=True).start()
 
-    def put(self, do: Callable[[Session], Any], row: str = "") -> Call:
+    def put(self, change: Callable[[Session], Any], row: str = "") -> Call:
         """Queue a change. Its answer comes after the commit; set `given_up` to have it undone if it comes too late.
 
         `row` names what the change locks, if another may want it too: all transactions lock in the order of these names,
         so that no two wait for each other.
         """
-        call = Call(do, row)
+        return self._queue(Call(alone, change, row))
+
+    def join(
+        self, do: Callable[[Session, list[Any]], Sequence[Any]], item: Any, row: str = "", *, insists: bool = False
+    ) -> Call:
+        """Queue an item for `do`, which is given all that wait for it at once.
+
+        A call that `insists` is tried again for as long as the database is away, and what was put behind it waits too.
+        """
+        return self._queue(Call(do, item, row, insists))
+
+    def _queue(self, call: Call) -> Call:
         with self._changed:
             self._waiting.append(call)
             self._changed.notify()
@@ -62,54 +88,75 @@ class GroupCommit:
             self._changed.notify_all()
 
     def _run(self) -> None:
+        rest = FIRST_REST
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if not self._waiting:
                     return
                 calls = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            wanted = [call for call in calls if call.answer.set_running_or_notify_cancel()]
-            self._commit(sorted(wanted, key=lambda call: call.row))
+            if again := self._commit(sorted(filter(Call.is_wanted, calls), key=lambda call: call.row)):
+                with self._changed:
+                    self._waiting.extendleft(reversed(again))
+                threading.Event().wait(rest)
+                rest = min(2 * rest, LONGEST_REST)
+            else:
+                rest = FIRST_REST
 
-    def _commit(self, calls: list[Call]) -> None:
+    def _commit(self, calls: list[Call]) -> list[Call]:
+        """Commit the calls and give their answers. Returns those that must be tried again."""
         while calls := [call for call in calls if not call.given_up]:
             try:
                 answers = self._transact(calls)
             except Overtaken:
                 continue  # rolled back; once more without the one that was given up
             except BaseException as error:  # noqa: BLE001 - the commit failed, so nobody's change is stored: each is told
+                again = [call for call in calls if call.insists and isinstance(error, Unavailable)]
                 for call in calls:
-                    call.answer.set_exception(error)
-                return
-            for call, (value, refusal) in zip(calls, answers, strict=True):
-                if refusal is None:
-                    call.answer.set_result(value)
+                    if call not in again:
+                        call.answer.set_exception(error)
+                return again
+            for call in calls:
+                value = answers[call]
+                if isinstance(value, Exception):
+                    call.answer.set_exception(value)
                 else:
-                    call.answer.set_exception(refusal)
-            return
+                    call.answer.set_result(value)
+            break
+        return []
 
     @staticmethod
-    def _transact(calls: list[Call]) -> list[tuple[Any, Exception | None]]:
+    def _transact(calls: list[Call]) -> dict[Call, Any]:
         def check() -> None:
             if any(call.given_up for call in calls):
                 raise Overtaken
 
         with transaction(before_commit=check) as session:
-            if len(calls) == 1:
-                return [(calls[0].do(session), None)]  # alone it needs no savepoint: if it raises, all is undone
-            return [_one(session, call) for call in calls]
+            if len(calls) == 1:  # alone it needs no savepoint: if it raises, all is undone
+                return {calls[0]: calls[0].do(session, [calls[0].item])[0]}
+            alike: dict[Any, list[Call]] = {}
+            for call in calls:
+                alike.setdefault(call if call.do is alone else call.do, []).append(call)
+            answers: dict[Call, Any] = {}
+            for group in alike.values():
+                answers |= _answers(session, group)
+            return answers
 
 
-def _one(session: Session, call: Call) -> tuple[Any, Exception | None]:
+def _answers(session: Session, calls: list[Call]) -> dict[Call, Any]:
+    """What becomes of calls that are done at once; if they cannot be, of each alone."""
     callbacks = len(session.info.get("after_commit", ()))
     try:
         with session.begin_nested():
-            value = call.do(session)
+            values = calls[0].do(session, [call.item for call in calls])
+        return dict(zip(calls, values, strict=True))
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001 - it is the caller's to hear
         del session.info.get("after_commit", [])[callbacks:]
-        return None, error
+        if len(calls) == 1:
+            return {calls[0]: error}
+        log.warning("not done at once, so one by one", calls=len(calls), error=repr(error)[:500])
     finally:
         session.expunge_all()  # no call sees another's objects
-    return value, None
+    return {call: value for one in calls for call, value in _answers(session, [one]).items()}

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import structlog
@@ -61,6 +61,7 @@ class Channel(kombus.Channel):
 
     ack_emulation = False  # a message that was taken is gone
     do_restore = False  # at the worker's end too
+    room: ClassVar["staticmethod[[], int]"] = staticmethod(lambda: 0)  # how many more hints the worker has slots for
 
     def _brpop_read(self, **options: Any) -> bool:
         """Deliver what the pending BRPOP brought. Raises Empty if it brought nothing."""
@@ -74,6 +75,9 @@ class Channel(kombus.Channel):
         queue = bytes_to_str(popped[0]).rsplit(self.sep, 1)[0]
         self._queue_cycle.rotate(queue)
         self._deliver(popped[1], queue)
+        if (more := self.room()) > 0:  # what else waits there comes in one more round trip, not in one each
+            for raw in self.client.rpop(popped[0], more) or ():
+                self._deliver(raw, queue)
         return True
 
     def _popped(self, **options: Any) -> Any:

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import httpx2
 
-from jobs import store
+from jobs import attempts
+from jobs.attempts import Claim
 from jobs.outcome import Verdict
-from jobs.store import Claim
 from runtime.database import transaction
 from tests import make
 
@@ -20,11 +20,11 @@ from tests import make
 def run(job: dict[str, Any], verdict: Verdict | None = None) -> Claim:
     """Have a worker take the job and, if a verdict is given, end its attempt."""
     with transaction() as session:
-        running = store.claim(session, UUID(job["id"]), make.worker(session), datetime.fromisoformat(job["created_at"]))
+        running = attempts.claim(session, UUID(job["id"]), make.worker(session), datetime.fromisoformat(job["created_at"]))
         assert running is not None
         claim = make.claim_of(running)
         if verdict is not None:
-            assert store.settle(session, claim, verdict, running.started_at) is not None
+            assert attempts.settle(session, claim, verdict, running.started_at) is not None
     return claim
 
 

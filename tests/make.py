@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from jobs import flow, liveness, schedules, store
+from jobs import attempts, flow, liveness, schedules, store
+from jobs.attempts import Claim
 from jobs.model import Base, Job, Schedule
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import Reason, State
-from jobs.store import Claim
 from jobs.submit import Order, submit
 from runtime import clock
 
@@ -54,12 +54,12 @@ def job(session: Session, state: State = State.SCHEDULED, worker_id: UUID | None
     (queued,) = store.release(session, [made.id], now)
     if state is State.QUEUED:
         return queued
-    running = _moved(store.claim(session, queued.id, worker_id or worker(session), now))
+    running = _moved(attempts.claim(session, queued.id, worker_id or worker(session), now))
     match state:
         case State.SUCCEEDED:
-            return _moved(store.settle(session, claim_of(running), SUCCESS, now))
+            return _moved(attempts.settle(session, claim_of(running), SUCCESS, now))
         case State.FAILED:
-            return _moved(store.settle(session, claim_of(running), FAILURE, now))
+            return _moved(attempts.settle(session, claim_of(running), FAILURE, now))
     return running
 
 

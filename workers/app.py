@@ -7,6 +7,7 @@ from workers.execute import JobFailed, execute
 
 __all__ = ["app", "signals"]
 
+app.events_cls = "workers.events:Events"
 tasks.load()
 app.tasks.clear()  # Celery's own too: a message could name celery.map; a plain Celery task lives on in the catalogue
 for declared in tasks.catalogue.all():

@@ -9,12 +9,12 @@ from typing import Any
 import structlog
 from pydantic_core import to_jsonable_python
 
+from jobs.attempts import Claim
 from jobs.errors import Cancelled, Invalid, LeaseLost, Rejected, TaskError, TimedOut, Transient
 from jobs.model import Job
 from jobs.outcome import Stopped, Succeeded, Verdict, describe, judge
 from jobs.policy import RetryPolicy
 from jobs.receipts import Book
-from jobs.store import Claim
 from runtime import clock
 from runtime.settings import settings
 from tasks import Context, Task, context

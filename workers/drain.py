@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from jobs import store
+from jobs import attempts
 from runtime import clock
 from runtime.database import Unavailable, transaction
 from runtime.publisher import publisher
@@ -55,7 +55,7 @@ class Drain:
     def hand_back(self) -> None:
         """Give the attempts that still run to other workers."""
         for running in self.member.roll.snapshot():
-            if running.fenced:
+            if not running.counts:
                 continue
             running.fenced = True  # its thread goes on for a moment; it may no longer write
             try:
@@ -70,5 +70,5 @@ class Drain:
 def _hand_back(running: Running) -> None:
     with transaction() as session:
         write_record(session, running)
-        job = store.hand_back(session, running.claim, clock.now())
+        job = attempts.hand_back(session, running.claim, clock.now())
     log.info("handed back", job_id=str(running.claim.job_id), state=job.state if job else "overtaken")

@@ -1,6 +1,6 @@
 """What a hint sets off: claim → run → judge → settle → tell Celery, so that Flower shows what happened."""
 
-from functools import partial
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -8,19 +8,20 @@ import structlog
 from celery import Task as CeleryTask
 from celery.exceptions import Ignore, Retry
 
-from jobs import liveness, store
+from jobs import liveness
 from jobs.model import Job
+from jobs.outcome import Succeeded
 from jobs.states import State
 from runtime import clock, metrics
-from runtime.database import Unavailable
 from runtime.logs import bound
 from runtime.settings import settings
 from tasks import catalogue
 from workers import isolation
 from workers.attempt import attempt
+from workers.claims import claims
 from workers.member import Member, here
-from workers.settlement import settle
-from workers.writes import write
+from workers.running import Running
+from workers.settlement import settle, settle_soon
 
 log = structlog.get_logger()
 
@@ -38,48 +39,46 @@ def execute(celery_task: CeleryTask, *_: Any, **__: Any) -> None:
         JobFailed: the job failed for good.
     """
     member, job_id = here(), _job_id(celery_task.request.id)
-    if job_id is None:
-        metrics.hints_stale.inc()
-        raise Ignore
-    with member.roll.in_hand(job_id):
-        settled = _claim_and_run(job_id, member)
-    _tell(settled)
-
-
-def _claim_and_run(job_id: UUID, member: Member) -> Job | None:
-    job = _claim(job_id, member)
+    job = claims.take(job_id, member) if job_id is not None else None
     if job is None:
         metrics.hints_stale.inc()
         raise Ignore
     with bound(job_id=str(job.id), attempt=job.attempt, task=job.task, request_id=job.request_id):
-        settled = _run(job, member)
-        log.info(
-            "attempt ended", state=settled.state if settled else "overtaken", reason=settled.reason if settled else None
-        )
-    return settled
+        if liveness.is_suspect(job, settings().poison_crashes):
+            _run_alone(job, member)
+        else:
+            _run(job, member)
 
 
-def _run(job: Job, member: Member) -> Job | None:
-    task = catalogue.find(job.task)
-    if liveness.is_suspect(job, settings().poison_crashes):
-        return isolation.run(job, member)
-    running, verdict = attempt(task, job, member)
+def _run_alone(job: Job, member: Member) -> None:
     try:
-        return running.settled if running.fenced else settle(running, verdict)
+        settled = isolation.run(job, member)
     finally:
-        member.roll.remove(running)
+        member.roll.let_go(job.id)
+    _tell(settled)
 
 
-def _claim(job_id: UUID, member: Member) -> Job | None:
-    """Take the job. With the database away nothing is taken; if it was all the same, the next heartbeat gives it back."""
-    if member.id is None or not member.await_trust():
-        return None
+def _run(job: Job, member: Member) -> None:
+    running, verdict = attempt(catalogue.find(job.task), job, member)
+    if isinstance(verdict, Succeeded) and not running.fenced:
+        settle_soon(
+            running, verdict, then=lambda recorded: _leave(running, member, "succeeded" if recorded else "overtaken")
+        )
+        return
+    settled = running.settled
     try:
-        return write(partial(store.claim, job_id=job_id, worker=member.id, now=clock.now()), job_id)
-    except Unavailable as error:
-        member.doubts.add(job_id)
-        log.warning("not claimed: the database is away", job_id=str(job_id), error=str(error)[:300])
-        return None
+        if not running.fenced:
+            settled = settle(running, verdict)
+    finally:
+        _leave(running, member, settled.state if settled else "overtaken", settled.reason if settled else None)
+    _tell(settled)
+
+
+def _leave(running: Running, member: Member, state: str, reason: str | None = None) -> None:
+    member.roll.remove(running)
+    member.roll.let_go(running.claim.job_id)
+    level = logging.DEBUG if state == State.SUCCEEDED else logging.INFO
+    log.log(level, "attempt ended", job_id=str(running.claim.job_id), task=running.task, state=state, reason=reason)
 
 
 def _tell(settled: Job | None) -> None:

@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from jobs import liveness, outbox, store
+from jobs import attempts, liveness, outbox, store
+from jobs.attempts import Claim
 from jobs.model import Job, LogLine
-from jobs.store import Claim
 from runtime import clock
 from runtime.database import Unavailable, transaction
 from runtime.settings import settings
@@ -105,11 +105,11 @@ class Member:
             if not liveness.renew(session, self.id):
                 return False
             held = liveness.held(session, self.id)
-            attempts = self.roll.snapshot()
-            for running in attempts:
+            snapshot = self.roll.snapshot()
+            for running in snapshot:
                 write_record(session, running)
         wanted = {claim.job_id for claim, cancel_requested in held if cancel_requested}
-        for running in attempts:
+        for running in snapshot:
             if running.claim.job_id in wanted and not running.cancelled.is_set():
                 running.cancel()
         for claim, _ in held:
@@ -124,7 +124,7 @@ def give_back(claim: Claim, *, never_begun: bool) -> None:
     with transaction() as session:
         job = store.find(session, claim.job_id)
         if never_begun:
-            store.hand_back(session, claim, clock.now())
+            attempts.hand_back(session, claim, clock.now())
         elif job is not None and (job.epoch, job.worker) == (claim.epoch, claim.worker):
             liveness.rescue(session, job, poison=settings().poison_crashes)
     log.warning("given back: no thread here has it in hand", job_id=str(claim.job_id), never_begun=never_begun)
@@ -161,6 +161,11 @@ def enlist(member: Member) -> Member:
     _Here.member = member
     _Here.joined.set()
     return member
+
+
+def present() -> Member | None:
+    """This process's member, if it has joined."""
+    return _Here.member
 
 
 def here(seconds: float = 30) -> Member:

@@ -3,15 +3,14 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
 from uuid import UUID
 
+from jobs.attempts import Claim
 from jobs.model import Job
-from jobs.store import Claim
 from runtime import clock, metrics
 
 MOST_LINES = 1000  # an attempt
@@ -29,11 +28,17 @@ class Running:
     cancelled: threading.Event = field(default_factory=threading.Event)
     on_cancel: Callable[[], object] = lambda: None
     fenced: bool = False  # given up: whatever it still does is not recorded
+    ended: bool = False  # its outcome is on its way to the ledger
     settled: Job | None = None  # how the one who gave it up left the job
     lines: list[tuple[datetime, str, str]] = field(default_factory=list)
     progress: dict[str, object] | None = None
     said: int = 0  # lines, so far
     steps: int = 0  # of progress, so far
+
+    @property
+    def counts(self) -> bool:
+        """Whether what it does is still to be recorded, and awaited."""
+        return not (self.fenced or self.ended)
 
     def write_line(self, level: str, message: str) -> None:
         """Keep a line for the job's record; past the most, lines are dropped."""
@@ -74,20 +79,20 @@ class Roll:
         self._in_hand: Counter[UUID] = Counter()
         self._changed = threading.Condition()
 
-    @contextmanager
-    def in_hand(self, job_id: UUID) -> Iterator[None]:
-        """From before a job is claimed until after it is settled, a thread of this process has it in hand."""
+    def grasp(self, job_id: UUID) -> None:
+        """From before a job is claimed until after it is settled, this process has it in hand."""
         with self._changed:
             self._in_hand[job_id] += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._in_hand[job_id] -= 1
-                self._in_hand += Counter()  # drops the zeros
+
+    def let_go(self, job_id: UUID) -> None:
+        """The other end of `grasp`."""
+        with self._changed:
+            self._in_hand[job_id] -= 1
+            if not self._in_hand[job_id]:
+                del self._in_hand[job_id]
 
     def has_in_hand(self, job_id: UUID) -> bool:
-        """Whether a thread of this process has the job in hand."""
+        """Whether this process has the job in hand."""
         with self._changed:
             return self._in_hand[job_id] > 0
 
@@ -118,7 +123,7 @@ class Roll:
     def wait_overdue(self, grace: float, longest: float) -> list[Running]:
         """Wait until an attempt is past its deadline by `grace` seconds; those that are, after `longest` seconds at most."""
         with self._changed:
-            left = min((r.deadline + grace - clock.monotonic() for r in self._all if not r.fenced), default=longest)
+            left = min((r.deadline + grace - clock.monotonic() for r in self._all if r.counts), default=longest)
             if left > 0:
                 self._changed.wait(min(left, longest))
-            return [r for r in self._all if not r.fenced and clock.monotonic() >= r.deadline + grace]
+            return [r for r in self._all if r.counts and clock.monotonic() >= r.deadline + grace]

@@ -1,27 +1,45 @@
-"""Recording how an attempt ended."""
+"""Recording how attempts ended: the work is done, so its outcome waits for the database as long as it takes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
-from tenacity import retry, retry_if_exception_type, wait_exponential
 
-from jobs import store
+from jobs import attempts
 from jobs.model import Job
-from jobs.outcome import Verdict
+from jobs.outcome import Succeeded, Verdict
 from runtime import clock
-from runtime.database import Unavailable
+from workers import writes
 from workers.member import write_record
 from workers.running import Running
-from workers.writes import write
 
 
-@retry(retry=retry_if_exception_type(Unavailable), wait=wait_exponential(0.1, max=2))
 def settle(running: Running, verdict: Verdict) -> Job | None:
-    """Record the verdict, waiting for the database as long as it takes: the work is done, its outcome must not be lost.
+    """Record the verdict. Returns the job as it now stands; None if the claim had been overtaken."""
+    job: Job | None = writes.join(_settle_all, (running, verdict), running.claim.job_id, insists=True).answer.result()
+    return job
 
-    Returns the job as it now stands; None if the claim had been overtaken.
+
+def settle_soon(running: Running, success: Succeeded, then: Callable[[bool], None]) -> None:
+    """Record a success together with what else ends meanwhile; its thread goes on, and need not wait.
+
+    `then` is called once it is committed, with whether it was recorded: False if the claim had been overtaken.
     """
+    running.ended = True
+    call = writes.join(_succeed_all, (running, success), running.claim.job_id, insists=True)
+    call.answer.add_done_callback(lambda answer: then(answer.exception() is None and answer.result()))
 
-    def record(session: Session) -> Job | None:
+
+def _settle_all(session: Session, ended: Sequence[tuple[Running, Verdict]]) -> list[Job | None]:
+    _write_records(session, ended)
+    return [attempts.settle(session, running.claim, verdict, clock.now()) for running, verdict in ended]
+
+
+def _succeed_all(session: Session, ended: Sequence[tuple[Running, Succeeded]]) -> list[bool]:
+    _write_records(session, ended)
+    return attempts.succeed_all(session, [(running.claim, success) for running, success in ended], clock.now())
+
+
+def _write_records(session: Session, ended: Sequence[tuple[Running, Any]]) -> None:
+    for running, _ in ended:
         write_record(session, running)
-        return store.settle(session, running.claim, verdict, clock.now())
-
-    return write(record, running.claim.job_id)

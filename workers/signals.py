@@ -9,13 +9,16 @@ from typing import Any
 import structlog
 from celery import signals
 from celery.platforms import EX_FAILURE
+from celery.worker import state as celery_state
 
 from jobs import schema
 from runtime import database, exposition, logs
 from runtime.broker import Lanes
 from runtime.settings import settings
+from runtime.transport import Channel
 from workers.drain import Drain
 from workers.member import Member, enlist
+from workers.pool import TaskPool
 from workers.stuck import Watchdog
 from workers.timekeeper import keep_time
 
@@ -48,8 +51,9 @@ def _ready(sender: Any, **_: Any) -> None:
     controller = sender.controller
     queues, slots = list(sender.app.amqp.queues.consume_from), controller.concurrency
     exposition.serve()
-    if "thread" in controller.pool_cls.__module__:
+    if controller.pool_cls is TaskPool:
         drain = Drain(Member("threads", queues, slots))
+        Channel.room = staticmethod(lambda: slots - len(celery_state.reserved_requests))
         keep_time(enlist(drain.member), drain)
         signals.worker_shutting_down.connect(lambda **_: drain.start("told to stop"), weak=False)
         signals.worker_shutdown.connect(lambda **_: drain.finish(), weak=False)

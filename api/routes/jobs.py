@@ -30,7 +30,7 @@ from api.schemas import (
     Why,
 )
 from jobs import queries, search, timeline, why
-from jobs.submit import Key, digest_of, submit
+from jobs.submit import Key, Submission, digest_of, submit_each
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
@@ -57,7 +57,7 @@ async def create_job(
     order = job.order(caller, request_id, trace)
     keyed = Key(key, digest_of(job.model_dump(mode="json"))) if key else None
     with in_flight(caller.tenant, key):
-        made = await ledger.write(lambda session: submit(session, order, keyed), row=f"key {key}" if key else "")
+        made: Submission = await ledger.join(submit_each, (order, keyed), row=f"key {key}" if key else "")
     found = await finish.wait(made.job.id, wait) if wait else None
     response.headers["Location"] = f"/v1/jobs/{made.job.id}"
     if wait:

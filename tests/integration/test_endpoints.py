@@ -13,7 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from uuid_utils.compat import uuid7
 from werkzeug import Request, Response
 
-from jobs import endpoints, events, flow, inbox, publication, store, webhooks
+from jobs import attempts, endpoints, events, flow, inbox, publication, webhooks
 from jobs.arrival import Arrival
 from jobs.errors import JobError
 from jobs.inbox import Wanted
@@ -98,11 +98,11 @@ def work() -> None:
 
 def _attempt(job_id: UUID) -> None:
     with transaction() as session:
-        job = store.claim(session, job_id, make.worker(session), any_clock.now())
+        job = attempts.claim(session, job_id, make.worker(session), any_clock.now())
         assert job is not None
     verdict = _run(job)
     with transaction() as session:
-        assert store.settle(session, make.claim_of(job), verdict, any_clock.now())
+        assert attempts.settle(session, make.claim_of(job), verdict, any_clock.now())
 
 
 def _run(job: Job) -> Verdict:
@@ -133,7 +133,7 @@ def deliveries(endpoint_id: UUID) -> list[Job]:
         return list(endpoints.deliveries(session, endpoint_id, 100))[::-1]
 
 
-def attempts(job: Job) -> list[Attempt]:
+def tries(job: Job) -> list[Attempt]:
     with snapshot() as session:
         return list(session.scalars(select(Attempt).where(Attempt.job_id == job.id).order_by(Attempt.epoch)))
 
@@ -205,10 +205,10 @@ def test_retries_follow_the_published_schedule_and_end_in_the_dead_letter(receiv
     live(clock, 4 * DAY)
     (delivery,) = deliveries(endpoint)
     assert (delivery.state, delivery.reason) == (State.FAILED, Reason.EXHAUSTED)
-    started = [attempt.started_at for attempt in attempts(delivery)]
+    started = [attempt.started_at for attempt in tries(delivery)]
     assert [later - earlier for earlier, later in pairwise(started)] == list(webhooks.DELAYS)
     assert receiver.calls == len(webhooks.DELAYS) + 1
-    assert stored(endpoint).disabled_at == attempts(delivery)[-1].finished_at
+    assert stored(endpoint).disabled_at == tries(delivery)[-1].finished_at
     receiver.status = 200
     with transaction() as session:
         assert endpoints.enable(session, session.get_one(Endpoint, endpoint)) == 1
@@ -241,7 +241,7 @@ def test_an_endpoint_that_is_down_for_a_week_is_disabled_and_later_gets_everythi
     assert published()[-1].type == "endpoint.enabled"
     assert stored(endpoint).failing_since is None
     for job in deliveries(endpoint):
-        tried = attempts(job)
+        tried = tries(job)
         assert [attempt.epoch for attempt in tried] == list(range(1, len(tried) + 1))
 
 

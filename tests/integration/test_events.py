@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 from uuid_utils.compat import uuid7
 
-from jobs import events, holds, inbox, publication, schedules, store, subscriptions
+from jobs import attempts, events, holds, inbox, publication, schedules, store, subscriptions
 from jobs.arrival import OURS, Arrival
 from jobs.errors import Forged, Invalid, RuleExists
 from jobs.inbox import Wanted
@@ -277,7 +277,7 @@ def test_an_end_that_is_not_committed_is_not_told() -> None:
 
     def settle_and_fail() -> None:
         with transaction() as session:
-            assert store.settle(session, make.claim_of(running), make.SUCCESS, real_clock.now())
+            assert attempts.settle(session, make.claim_of(running), make.SUCCESS, real_clock.now())
             session.flush()
             raise ZeroDivisionError
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
-from jobs import liveness, queries, store
+from jobs import attempts, liveness, queries, store
 from jobs.liveness import Watch
 from jobs.model import Job, Worker
 from jobs.policy import RetryPolicy
@@ -214,10 +214,10 @@ def test_a_worker_given_up_that_comes_back_can_settle_only_until_its_job_is_take
     early, late = running(worker), running(worker)
     dies(worker)
     with transaction() as session:
-        assert store.settle(session, make.claim_of(early), make.SUCCESS, clock.now()) is not None
+        assert attempts.settle(session, make.claim_of(early), make.SUCCESS, clock.now()) is not None
     assert len(rescue_all()) == 1
     with transaction() as session:
-        assert store.settle(session, make.claim_of(late), make.SUCCESS, clock.now()) is None
+        assert attempts.settle(session, make.claim_of(late), make.SUCCESS, clock.now()) is None
 
 
 def crash(job_id: UUID, clock: Clock, *, guilty: bool) -> Job:
@@ -225,7 +225,7 @@ def crash(job_id: UUID, clock: Clock, *, guilty: bool) -> Job:
     with transaction() as session:
         worker = make.worker(session)
         store.release(session, [job_id], clock.now())
-        assert store.claim(session, job_id, worker, clock.now()) is not None
+        assert attempts.claim(session, job_id, worker, clock.now()) is not None
     dies(worker)
     (job,) = rescue_all(guilty=guilty)
     assert job is not None

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from jobs import queries, queues, store
+from jobs import attempts, queries, queues, store
+from jobs.attempts import Claim
 from jobs.model import Job
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import (
@@ -31,7 +32,6 @@ from jobs.states import (
     Reason,
     State,
 )
-from jobs.store import Claim
 from runtime.database import snapshot, transaction
 from tests import make
 from tests.clock import Clock
@@ -43,7 +43,7 @@ WORKER = UUID(int=1)
 
 
 def settles(verdict: Verdict) -> Try:
-    return lambda session, _, claim, clock: store.settle(session, claim, verdict, clock.now())
+    return lambda session, _, claim, clock: attempts.settle(session, claim, verdict, clock.now())
 
 
 def expires(session: Session, job: Job, _: Claim, clock: Clock) -> Job | None:
@@ -58,14 +58,14 @@ def cancels(session: Session, job: Job, _: Claim, clock: Clock) -> Job | None:
 
 TRIES: dict[Move, Try] = {
     RELEASE: lambda session, job, _, clock: (store.release(session, [job.id], clock.now()) or [None])[0],
-    CLAIM: lambda session, job, _, clock: store.claim(session, job.id, WORKER, clock.now()),
+    CLAIM: lambda session, job, _, clock: attempts.claim(session, job.id, WORKER, clock.now()),
     SUCCEED: settles(make.SUCCESS),
     RETRY: settles(make.AGAIN),
     SNOOZE: settles(make.LATER),
     FAIL: settles(make.FAILURE),
     STOP: settles(make.STOPPED),
-    HAND_BACK: lambda session, _, claim, clock: store.hand_back(session, claim, clock.now()),
-    RESCUE: lambda session, _, claim, clock: store.rescue(session, claim, make.AGAIN, 1, clock.now()),
+    HAND_BACK: lambda session, _, claim, clock: attempts.hand_back(session, claim, clock.now()),
+    RESCUE: lambda session, _, claim, clock: attempts.rescue(session, claim, make.AGAIN, 1, clock.now()),
     CANCEL: cancels,
     EXPIRE: expires,
     REVIVE: lambda session, job, _, clock: store.revive(session, job.id, clock.now()),
@@ -87,14 +87,14 @@ def running(clock: Clock, **changes: object) -> tuple[Job, Claim]:
 
 def settle(claim: Claim, verdict: Verdict, clock: Clock) -> Job | None:
     with transaction() as session:
-        return store.settle(session, claim, verdict, clock.now())
+        return attempts.settle(session, claim, verdict, clock.now())
 
 
 def claim_again(job_id: UUID, clock: Clock, worker: UUID = WORKER) -> Job:
     """The job's next attempt."""
     with transaction() as session:
         store.release(session, [job_id], clock.now())
-        job = store.claim(session, job_id, worker, clock.now())
+        job = attempts.claim(session, job_id, worker, clock.now())
     assert job is not None
     return job
 
@@ -142,8 +142,8 @@ def test_a_move_leaves_all_other_jobs_alone(move: Move, clock: Clock) -> None:
 def test_a_job_is_claimed_once(clock: Clock) -> None:
     with transaction() as session:
         job = make.job(session, State.QUEUED)
-        first = store.claim(session, job.id, WORKER, clock.now())
-        second = store.claim(session, job.id, UUID(int=2), clock.now())
+        first = attempts.claim(session, job.id, WORKER, clock.now())
+        second = attempts.claim(session, job.id, UUID(int=2), clock.now())
     assert first is not None
     assert second is None
     assert (first.epoch, first.attempt, first.worker) == (1, 1, WORKER)
@@ -155,7 +155,7 @@ def test_of_many_workers_one_gets_the_job(clock: Clock) -> None:
 
     def take(number: int) -> Job | None:
         with transaction() as session:
-            return store.claim(session, job.id, UUID(int=number), clock.now())
+            return attempts.claim(session, job.id, UUID(int=number), clock.now())
 
     with ThreadPoolExecutor(12) as pool:
         taken = [taken for taken in pool.map(take, range(1, 25)) if taken is not None]
@@ -169,15 +169,15 @@ def test_of_many_workers_one_gets_the_job(clock: Clock) -> None:
 def test_a_late_word_of_an_overtaken_worker_is_refused(late: Verdict, clock: Clock) -> None:
     job, old = running(clock)
     with transaction() as session:
-        store.rescue(session, old, make.AGAIN, 1, clock.now())
+        attempts.rescue(session, old, make.AGAIN, 1, clock.now())
     clock.advance(31)
     new = make.claim_of(claim_again(job.id, clock, old.worker))
     assert (new.epoch, new.worker) == (old.epoch + 1, old.worker)
     before = stands(job.id)
     assert settle(old, late, clock) is None
     with transaction() as session:
-        assert store.hand_back(session, old, clock.now()) is None
-        assert store.rescue(session, old, make.FAILURE, 1, clock.now()) is None
+        assert attempts.hand_back(session, old, clock.now()) is None
+        assert attempts.rescue(session, old, make.FAILURE, 1, clock.now()) is None
     assert stands(job.id) == before
     assert settle(new, make.SUCCESS, clock) is not None
     with snapshot() as session:
@@ -257,7 +257,7 @@ def test_an_error_may_say_anything(words: str, clock: Clock) -> None:
 def test_handing_back_spends_no_attempt(clock: Clock) -> None:
     job, claim = running(clock)
     with transaction() as session:
-        back = store.hand_back(session, claim, clock.now())
+        back = attempts.hand_back(session, claim, clock.now())
     assert back is not None
     assert (back.attempt, back.epoch, back.state, back.run_at) == (0, 1, State.SCHEDULED, clock.now())
     again = claim_again(job.id, clock)
@@ -268,10 +268,10 @@ def test_handing_back_spends_no_attempt(clock: Clock) -> None:
 
 def goes_back(session: Session, claim: Claim, clock: Clock) -> dict[str, Callable[[], Job | None]]:
     return {
-        "retry": lambda: store.settle(session, claim, make.AGAIN, clock.now()),
-        "snooze": lambda: store.settle(session, claim, make.LATER, clock.now()),
-        "hand back": lambda: store.hand_back(session, claim, clock.now()),
-        "rescue": lambda: store.rescue(session, claim, make.AGAIN, 1, clock.now()),
+        "retry": lambda: attempts.settle(session, claim, make.AGAIN, clock.now()),
+        "snooze": lambda: attempts.settle(session, claim, make.LATER, clock.now()),
+        "hand back": lambda: attempts.hand_back(session, claim, clock.now()),
+        "rescue": lambda: attempts.rescue(session, claim, make.AGAIN, 1, clock.now()),
     }
 
 
@@ -309,7 +309,7 @@ def test_what_has_happened_counts_more_than_a_cancel(verdict: Verdict, state: St
 def test_a_late_word_cannot_stop_a_job_that_was_asked_to_cancel(clock: Clock) -> None:
     job, old = running(clock)
     with transaction() as session:
-        store.rescue(session, old, make.AGAIN, 1, clock.now())
+        attempts.rescue(session, old, make.AGAIN, 1, clock.now())
     claim_again(job.id, clock)
     with transaction() as session:
         store.cancel(session, job.id, clock.now())
@@ -323,12 +323,12 @@ def test_a_paused_queue_gives_no_job_out(clock: Clock) -> None:
         other = make.job(session, State.QUEUED, queue="cpu")
         queues.pause(session, "default")
     with transaction() as session:
-        assert store.claim(session, job.id, WORKER, clock.now()) is None
-        assert store.claim(session, other.id, WORKER, clock.now()) is not None
+        assert attempts.claim(session, job.id, WORKER, clock.now()) is None
+        assert attempts.claim(session, other.id, WORKER, clock.now()) is not None
     with transaction() as session:
         queues.resume(session, "default")
     with transaction() as session:
-        assert store.claim(session, job.id, WORKER, clock.now()) is not None
+        assert attempts.claim(session, job.id, WORKER, clock.now()) is not None
 
 
 def test_pausing_lets_running_jobs_end(clock: Clock) -> None:
@@ -347,7 +347,7 @@ def test_a_job_expires_at_its_time_and_not_before(state: State, clock: Clock) ->
         assert store.expire(session, [job.id], clock.now()) == []
     clock.advance(0.1)
     with transaction() as session:
-        assert store.claim(session, job.id, WORKER, clock.now()) is None
+        assert attempts.claim(session, job.id, WORKER, clock.now()) is None
         assert [expired.id for expired in store.expire(session, [job.id], clock.now())] == [job.id]
     assert stands(job.id)["finished_at"] == clock.now()
 
@@ -412,7 +412,7 @@ def test_every_reason_can_be_stored(reason: Reason, clock: Clock) -> None:
 def test_a_lost_attempt_cannot_end_well(verdict: Verdict, clock: Clock) -> None:
     _, claim = running(clock)
     with transaction() as session, pytest.raises(ValueError, match="lost attempt"):
-        store.rescue(session, claim, verdict, 1, clock.now())
+        attempts.rescue(session, claim, verdict, 1, clock.now())
 
 
 def test_a_clock_that_was_set_back_breaks_no_move(clock: Clock) -> None:

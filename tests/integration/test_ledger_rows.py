@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError
 
-from jobs import queries, retention, schedules, store
+from jobs import attempts, queries, retention, schedules, store
 from jobs.model import ApiKey, Attempt, IdempotencyKey, Job, LogLine, Schedule, Tick, Worker
 from jobs.outcome import Succeeded
 from jobs.states import Ending, Reason, State
@@ -208,7 +208,7 @@ def test_an_attempts_row_tells_its_story(clock: Clock) -> None:
         job = make.job(session, State.RUNNING, UUID(int=3))
     clock.advance(2)
     with transaction() as session:
-        store.settle(session, make.claim_of(job), Succeeded(), clock.now())
+        attempts.settle(session, make.claim_of(job), Succeeded(), clock.now())
     with snapshot() as session:
         (attempt,) = queries.attempts(session, job.id)
     assert (attempt.number, attempt.epoch, attempt.worker, attempt.outcome) == (1, 1, UUID(int=3), Ending.SUCCEEDED)

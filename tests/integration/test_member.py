@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine
 
-from jobs import liveness, store
+from jobs import attempts, liveness, store
 from jobs.model import Attempt, Job
 from jobs.states import Ending, State
 from runtime import clock
@@ -49,18 +49,19 @@ def test_a_job_that_nobody_here_has_in_hand_any_more_counts_as_lost(member: Memb
 
 def test_a_job_in_hand_is_left_alone(member: Member) -> None:
     job = _running(member)
-    with member.roll.in_hand(job.id), member.roll.in_hand(job.id):
-        member.renew()
-    with member.roll.in_hand(job.id):
-        member.renew()
-        assert _left(job) == (State.RUNNING, 1, 0, None)
+    member.roll.grasp(job.id)
+    member.roll.grasp(job.id)
+    member.renew()
+    member.roll.let_go(job.id)
+    member.renew()
+    assert _left(job) == (State.RUNNING, 1, 0, None)
 
 
 def test_a_job_that_has_ended_meanwhile_stays_ended(member: Member) -> None:
     job = _running(member)
     claim = make.claim_of(job)
     with transaction() as session:
-        store.settle(session, claim, make.SUCCESS, clock.now())
+        attempts.settle(session, claim, make.SUCCESS, clock.now())
     give_back(claim, never_begun=True)
     give_back(claim, never_begun=False)
     assert _left(job) == (State.SUCCEEDED, 1, 0, Ending.SUCCEEDED)

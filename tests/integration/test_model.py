@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Engine, select
 
-from jobs import flow, liveness, queues, store
+from jobs import attempts, flow, liveness, queues, store
+from jobs.attempts import Claim
 from jobs.errors import KeyReused
 from jobs.model import Attempt, Job
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import FINAL, Ending, Reason, State
-from jobs.store import Claim
 from jobs.submit import Key, submit
 from runtime.broker import Hint
 from runtime.database import snapshot, transaction
@@ -174,7 +174,7 @@ class Ledger(RuleBasedStateMachine):
         job = self.jobs[hint.job_id]
         fresh = job.expires_at is None or job.expires_at > self.now or job.attempt > 0
         with transaction() as session:
-            taken = store.claim(session, job.id, UUID(int=worker), self.now)
+            taken = attempts.claim(session, job.id, UUID(int=worker), self.now)
         assert (taken is not None) == (job.state is State.QUEUED and not self.paused and fresh)
         if taken is not None:
             job.state, job.worker = State.RUNNING, UUID(int=worker)
@@ -202,7 +202,7 @@ class Ledger(RuleBasedStateMachine):
             TryAgain(delay, make.ERROR),
         )
         with transaction() as session:
-            done = store.settle(session, claim, verdicts[verdict], self.now)
+            done = attempts.settle(session, claim, verdicts[verdict], self.now)
         assert (done is not None) == held
         if held:
             match verdicts[verdict]:
@@ -223,7 +223,7 @@ class Ledger(RuleBasedStateMachine):
         self.last = "hand back"
         claim, job, held = self.some_claim(pick, newest)
         with transaction() as session:
-            assert (store.hand_back(session, claim, self.now) is not None) == held
+            assert (attempts.hand_back(session, claim, self.now) is not None) == held
         if held:
             job.go_back(Ending.HANDED_BACK, self.now, spent=False)
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from jobs import liveness, store
+from jobs import attempts, liveness, store
 from jobs.errors import Ambiguous, Duplicate, LeaseLost, RateLimited, Rejected, Snooze, Transient, Unconfirmed
 from jobs.model import Job, Receipt
 from jobs.outcome import Failed
@@ -64,7 +64,7 @@ def begin(job: Job | None = None, **changes: Any) -> tuple[Job, Context]:
         now = real_clock.now()
         session.execute(sa.update(Job).where(Job.id == job.id).values(run_at=now))
         store.release(session, [job.id], now)
-        running = store.claim(session, job.id, make.worker(session), now)
+        running = attempts.claim(session, job.id, make.worker(session), now)
     assert running is not None
     return running, Context(running.id, running.task, book=Book(make.claim_of(running), write), **changes)
 
@@ -81,7 +81,7 @@ def fails(job: Job) -> Job:
     """The attempt fails for not knowing."""
     verdict = Failed(Reason.UNKNOWN_OUTCOME, {"class": "Unconfirmed", "message": "nobody knows"})
     with transaction() as session:
-        settled = store.settle(session, make.claim_of(job), verdict, real_clock.now())
+        settled = attempts.settle(session, make.claim_of(job), verdict, real_clock.now())
     assert settled is not None
     return settled
 
@@ -359,7 +359,7 @@ def test_the_first_call_is_the_first_attempt_that_was_not_put_off(clock: Clock) 
     assert context.book is not None
     assert context.book.first_call() is None
     with transaction() as session:
-        store.settle(session, make.claim_of(job), make.LATER, real_clock.now())
+        attempts.settle(session, make.claim_of(job), make.LATER, real_clock.now())
     clock.advance(60)
     called = real_clock.now()
     job, second = begin(job)

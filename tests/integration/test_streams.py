@@ -11,10 +11,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert
 
-from jobs import happenings, store
+from jobs import attempts, happenings
+from jobs.attempts import Claim
 from jobs.happenings import Position
 from jobs.model import Job, LogLine
-from jobs.store import Claim
 from runtime.database import snapshot, transaction
 from tests import make
 from tests.clock import Clock
@@ -68,7 +68,7 @@ def say(claim: Claim, clock: Clock, *steps: int) -> None:
 
 def finish(claim: Claim, clock: Clock, verdict: Any = make.SUCCESS) -> None:
     with transaction() as session:
-        assert store.settle(session, claim, verdict, clock.now()) is not None
+        assert attempts.settle(session, claim, verdict, clock.now()) is not None
 
 
 def test_a_stream_tells_all_that_happened_and_ends_with_the_job(door: Door, clock: Clock) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.store import Claim
+from jobs.attempts import Claim
 from workers.running import MOST_LINES, MOST_STEPS, Running
 
 

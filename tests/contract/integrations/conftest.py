@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from jobs import holds, liveness, store
+from jobs import attempts, holds, liveness, store
 from jobs.model import Attempt, Job, LogLine, Receipt
 from jobs.outcome import Verdict
 from jobs.states import State
@@ -96,7 +96,7 @@ class Bench:
         with transaction() as session:
             session.execute(sa.update(Job).where(Job.id == job_id).values(run_at=now))
             store.release(session, [job_id], now)
-            claimed = store.claim(session, job_id, self.member.id, now)
+            claimed = attempts.claim(session, job_id, self.member.id, now)
         assert claimed is not None
         return claimed
 

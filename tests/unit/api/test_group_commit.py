@@ -137,7 +137,7 @@ def test_a_call_given_up_while_its_transaction_is_open_is_undone_while_others_st
         """Finds its own call only once it is queued."""
 
         def __call__(self, session: Session) -> None:
-            mine.append(next(call for call in calls if call.do is self))
+            mine.append(next(call for call in calls if call.item is self))
             give_up(session)
 
     calls: list[Call] = []

@@ -1,0 +1,229 @@
+"""The moves of an attempt: from a hint's claim to the record of how it ended. Those that come together go together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, bindparam, case, exists, func, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from jobs import outbox
+from jobs.model import Attempt, Job, Queue
+from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
+from jobs.states import CLAIM, FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUCCEED, Ending, Move, State
+from jobs.store import AS_RETURNED, move, one
+from runtime import metrics
+from runtime.database import Instant, after_commit
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run one attempt: worthless once the row has a higher epoch."""
+
+    job_id: UUID
+    epoch: int
+    worker: UUID
+
+
+_PAUSED = exists().where(Queue.name == Job.queue, Queue.paused_at.is_not(None))
+_CLAIMABLE = (  # locked in one order; what another has locked is about to move, and its hint is stale
+    select(Job.id)
+    .where(Job.id.in_(bindparam("wanted", expanding=True)), Job.state.in_(CLAIM.sources), ~_PAUSED)
+    .where(Job.expires_at.is_(None) | (Job.expires_at > bindparam("at", type_=Instant)) | (Job.attempt > 0))
+    .order_by(Job.id)
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    update(Job)
+    .where(Job.id.in_(_CLAIMABLE), Job.state.in_(CLAIM.sources))
+    .values(
+        state=CLAIM.target, parked_at=None, waits_for=None, progress=None,
+        epoch=Job.epoch + 1, attempt=Job.attempt + 1, worker=bindparam("claimant"), started_at=bindparam("at"),
+    )
+    .returning(Job)
+)  # fmt: skip
+
+_HELD = (
+    select(Job.id, Job.epoch, Job.worker, Job.tenant, Job.task, Job.queue, Job.callback, Job.started_at)
+    .where(Job.id.in_(bindparam("held", expanding=True)), Job.state.in_(SUCCEED.sources))
+    .order_by(Job.id)
+    .with_for_update()
+)
+_SUCCEED = (
+    update(Job)
+    .where(Job.id == bindparam("job"), Job.epoch == bindparam("claimed"), Job.worker == bindparam("claimant"))
+    .where(Job.state == State.RUNNING)
+    .values(
+        state=SUCCEED.target, parked_at=None, worker=None,
+        finished_at=bindparam("at"), result=bindparam("returned"), error=None, error_class=None,
+    )
+)  # fmt: skip
+_ENDED = (
+    update(Attempt)
+    .where(Attempt.job_id == bindparam("job"), Attempt.epoch == bindparam("claimed"))
+    .values(finished_at=bindparam("at"), outcome=Ending.SUCCEEDED)
+)
+
+
+def claim(session: Session, job_id: UUID, worker: UUID, now: datetime) -> Job | None:
+    """Take a queued job for one attempt; None if it is not there to be taken (a stale hint, a paused queue)."""
+    return claim_all(session, [job_id], worker, now).get(job_id)
+
+
+def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: datetime) -> dict[UUID, Job]:
+    """Take queued jobs, each for one attempt. Those that are not there to be taken are left out."""
+    given = {"wanted": list(job_ids), "claimant": worker, "at": now}
+    taken = {job.id: job for job in session.scalars(_CLAIM, given, execution_options=AS_RETURNED)}
+    if taken:
+        session.connection().execute(insert(Attempt), [_begun(job) for job in taken.values()])
+        after_commit(session, partial(_observe_waits, [(job.queue, now - job.run_at) for job in taken.values()]))
+    return taken
+
+
+def _observe_waits(waits: Iterable[tuple[str, timedelta]]) -> None:
+    for queue, wait in waits:
+        metrics.wait_seconds.labels(queue).observe(max(0.0, wait.total_seconds()))
+
+
+def _begun(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.id,
+        "epoch": job.epoch,
+        "number": job.attempt,
+        "worker": job.worker,
+        "started_at": job.started_at,
+    }
+
+
+def succeed_all(session: Session, ended: Sequence[tuple[Claim, Succeeded]], now: datetime) -> list[bool]:
+    """Record attempts that returned. For each, whether it was recorded: False if its claim has been overtaken."""
+    known = _succeed_quietly(session, ended, now)
+    return [claim in known or settle(session, claim, verdict, now) is not None for claim, verdict in ended]
+
+
+def _succeed_quietly(session: Session, ended: Sequence[tuple[Claim, Succeeded]], now: datetime) -> set[Claim]:
+    """Record at once the successes that nobody is to be told of. Returns which; the others remain to be settled."""
+    connection = session.connection()
+    held = connection.execute(_HELD, {"held": [claim.job_id for claim, _ in ended]})
+    quiet = {Claim(row.id, row.epoch, row.worker): row for row in held if not outbox.is_told(session, row, SUCCEED.target)}
+    given = [
+        {"job": claim.job_id, "claimed": claim.epoch, "claimant": claim.worker, "at": now, "returned": verdict.result}
+        for claim, verdict in ended
+        if claim in quiet
+    ]
+    if given:
+        connection.execute(_SUCCEED, given)
+        connection.execute(_ENDED, given)
+        after_commit(session, partial(_count_successes, [*quiet.values()], now))
+    return set(quiet)
+
+
+def _count_successes(rows: Iterable[Any], now: datetime) -> None:
+    for row in rows:
+        metrics.finished.labels(row.task, row.queue, SUCCEED.target).inc()
+        metrics.attempts.labels(row.task, Ending.SUCCEEDED).inc()
+        metrics.run_seconds.labels(row.task).observe(max(0.0, (now - row.started_at).total_seconds()))
+
+
+def settle(session: Session, claim: Claim, verdict: Verdict, now: datetime) -> Job | None:
+    """Record how an attempt ended. None if the claim has been overtaken: nothing was written."""
+    match verdict:
+        case Succeeded(result):
+            job = _end(session, SUCCEED, claim, Ending.SUCCEEDED, now, finished_at=now, result=result, error=None)
+        case TryAgain(delay, error):
+            job = _end_unless_cancelled(session, RETRY, claim, Ending.RETRY, now, error, run_at=now + delay, error=error)
+        case Snoozed(delay, why, error, account):
+            later = {"run_at": now + delay} if account is None else _with_account(account, now + delay)
+            spent = {"attempt": Job.attempt - 1, "waits_for": why[:200]}
+            job = _end_unless_cancelled(session, SNOOZE, claim, Ending.SNOOZED, now, error, **later, **spent)
+        case Failed(reason, error):
+            job = _end(session, FAIL, claim, Ending.FAILED, now, error, finished_at=now, reason=reason, error=error)
+        case Stopped():
+            job = _end(session, STOP, claim, Ending.CANCELLED, now, finished_at=now)
+    if job is None:
+        metrics.lease_losses.inc()
+    return job
+
+
+def _with_account(account: str, later: datetime) -> dict[str, Any]:
+    """A job of this account, or of none that was known, waits with it and keeps its place; another's comes back later."""
+    its = func.coalesce(Job.account, account)
+    return {"account": its, "run_at": case((its == account, Job.run_at), else_=literal(later, Instant()))}
+
+
+def hand_back(session: Session, claim: Claim, now: datetime) -> Job | None:
+    """The worker stops before the attempt has ended: the job goes back at once, and the attempt does not count."""
+    return _end_unless_cancelled(
+        session, HAND_BACK, claim, Ending.HANDED_BACK, now, None, run_at=now, attempt=Job.attempt - 1
+    )
+
+
+def rescue(session: Session, claim: Claim, verdict: Verdict, crashes: int, now: datetime) -> Job | None:
+    """The worker died under the attempt: another try, with no attempt spent, or the dead letter."""
+    match verdict:
+        case TryAgain(delay, error):
+            back = {"run_at": now + delay, "error": error, "crashes": crashes, "attempt": Job.attempt - 1}
+            job = _end_unless_cancelled(session, RESCUE, claim, Ending.LOST, now, error, **back)
+        case Failed(reason, error):
+            last = {"finished_at": now, "reason": reason, "error": error, "crashes": crashes}
+            job = _end(session, FAIL, claim, Ending.LOST, now, error, **last)
+        case _:
+            raise ValueError(f"a lost attempt cannot end as {verdict}")
+    if job is not None:
+        after_commit(session, metrics.rescued.inc)
+    return job
+
+
+def _held(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    return Job.id == claim.job_id, Job.epoch == claim.epoch, Job.worker == claim.worker
+
+
+def _end(
+    session: Session,
+    kind: Move,
+    claim: Claim,
+    ending: Ending,
+    now: datetime,
+    kept: dict[str, Any] | None = None,
+    **values: Any,
+) -> Job | None:
+    job = one(move(session, kind, *_held(claim), worker=None, **values))
+    if job is not None:
+        _record(session, claim, job, ending, now, kept)
+    return job
+
+
+def _end_unless_cancelled(
+    session: Session,
+    kind: Move,
+    claim: Claim,
+    ending: Ending,
+    now: datetime,
+    kept: dict[str, Any] | None,
+    **values: Any,
+) -> Job | None:
+    """End the attempt by a move back to the ledger; if a cancel was asked for meanwhile, the job stops here."""
+    job = one(move(session, kind, *_held(claim), Job.cancel_requested.is_(False), worker=None, **values))
+    if job is None:
+        job = one(move(session, STOP, *_held(claim), Job.cancel_requested.is_(True), worker=None, finished_at=now))
+        ending = Ending.CANCELLED if ending is not Ending.LOST else ending
+    if job is not None:
+        _record(session, claim, job, ending, now, kept)
+    return job
+
+
+def _record(session: Session, claim: Claim, job: Job, ending: Ending, now: datetime, kept: dict[str, Any] | None) -> None:
+    again = job.run_at if job.state is State.SCHEDULED else None
+    session.execute(
+        update(Attempt)
+        .where(Attempt.job_id == claim.job_id, Attempt.epoch == claim.epoch)
+        .values(finished_at=now, outcome=ending, error=kept, retry_at=again)
+    )
+    ran = max(timedelta(0), now - job.started_at) if job.started_at else timedelta(0)
+    after_commit(session, partial(metrics.run_seconds.labels(job.task).observe, ran.total_seconds()))
+    after_commit(session, partial(metrics.attempts.labels(job.task, ending).inc))
+    if ending is Ending.RETRY:
+        after_commit(session, partial(metrics.retries.labels(job.task).inc))
