@@ -20,7 +20,7 @@ from jobs.policy import RetryPolicy
 from runtime import clock
 from tasks import accounts, answers, health, once
 from tasks.accounts import Account, AccountName, NotConfigured
-from tasks.answers import Answer, Answered, Errors
+from tasks.answers import Answer, Answered, Elsewhere, Errors
 from tasks.context import Context
 from tasks.registry import Task, catalogue
 
@@ -127,6 +127,7 @@ class Provider(Generic[A]):
         confirm: Callable[..., Any] | None = None,
         settled: timedelta = timedelta(0),
         shown: timedelta = timedelta.max,
+        offline: bool = False,
         queue: str = "default",
         timeout: timedelta = timedelta(minutes=1),
         retry: RetryPolicy = ASKS,
@@ -141,6 +142,7 @@ class Provider(Generic[A]):
             confirm: the same parameters; asks how an earlier call ended: what it gave, or None if surely nothing was done.
             settled: how long after a call the provider surely shows it.
             shown: and for how long it surely does; later it is not asked.
+            offline: it is reckoned from the account's fields, without a call; the account's health has no part in it.
             queue, timeout, retry, example: as of any task.
         """
 
@@ -150,7 +152,7 @@ class Provider(Generic[A]):
             name = f"{self.name}.{operation}"
             basics: tuple[Any, ...] = (name, function, payload, True, queue, timeout, retry, summary, example)
             kept: dict[str, Any] = {"repeatable": repeatable, "confirm": confirm, "settled": settled, "shown": shown}
-            catalogue.add(ProviderTask(*basics, provider=self, **kept))
+            catalogue.add(ProviderTask(*basics, provider=self, offline=offline, **kept))
             return function
 
         return declare
@@ -165,9 +167,10 @@ class ProviderTask(Task):
     confirm: Callable[..., Any] | None = field(default=None, kw_only=True)
     settled: timedelta = field(default=timedelta(0), kw_only=True)
     shown: timedelta = field(default=timedelta.max, kw_only=True)
+    offline: bool = field(default=False, kw_only=True)
 
-    def account(self, payload: Any) -> str:
-        return payload.account or self.provider.name
+    def account(self, payload: Any) -> str | None:
+        return None if self.offline else payload.account or self.provider.name
 
     def missing(self, payload: Any = None) -> str | None:
         if payload is not None:
@@ -186,6 +189,8 @@ class ProviderTask(Task):
             account = self.provider.find(payload.account)
         except NotConfigured as error:
             raise Rejected(str(error), code="not_configured") from None
+        if self.offline:
+            return self._guard(self.run, payload, account, context)
         ask = None if self.confirm is None else partial(self._guard, self.confirm, payload, account, context)
         step = once.Step(
             name=self.name,
@@ -221,14 +226,17 @@ class ProviderTask(Task):
     def _guard(
         self, function: Callable[..., Any], payload: Any, account: Account, context: Context, *, repeatable: bool = True
     ) -> Any:
-        failure, started = None, clock.monotonic()
+        failure, started, theirs = None, clock.monotonic(), not self.offline
         try:
             result = function(payload, account, context)
         except (Snooze, Cancelled, LeaseLost):
             raise
+        except Elsewhere as elsewhere:
+            failure, theirs = answers.cleaned(elsewhere.error), False
         except Exception as error:  # noqa: BLE001 - what an SDK raises is its own affair
             failure = self.provider.judge(error, repeatable=repeatable)
-        health.report(account, failure, timedelta(seconds=clock.monotonic() - started))
+        if theirs:
+            health.report(account, failure, timedelta(seconds=clock.monotonic() - started))
         if failure is None:
             return result
         raise failure  # not in the handler: what is raised there drags along a chain in which secrets may stand

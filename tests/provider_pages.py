@@ -102,6 +102,8 @@ def _task(task: ProviderTask) -> Iterator[str]:
 
 def _once(task: ProviderTask) -> str:
     who = task.provider.name
+    if task.offline:
+        return "It is reckoned from the account's fields: nothing is called."
     if isinstance(task.repeatable, timedelta):
         return f"Our key goes along on every attempt; {who} remembers it for {spell(task.repeatable)}."
     if task.repeatable:
