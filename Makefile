@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up demo test check coverage format lint types chaos chaos-full guards bench docs docker-lint lock clean
+.PHONY: help setup up demo test check coverage format lint types chaos chaos-full guards bench docs client docker-lint lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -70,6 +70,9 @@ pin := $(bin)/uv pip compile --universal --python-version 3.11 --generate-hashes
 
 docs: $(VENV)/.ready-dev ## Write the pages that are made from the code
 	$(bin)/python -m tests.provider_pages
+
+client: $(VENV)/.ready-dev ## Write the part of the Python client that is made from the API
+	$(bin)/python -m tests.client_source
 
 lock: $(VENV)/.uv ## Pin all dependencies anew
 	printf 'uv\nsetuptools>=80\n' | $(pin) - --no-annotate --output-file requirements-setup.txt
