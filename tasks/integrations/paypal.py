@@ -14,6 +14,8 @@ from tasks.answers import Answered
 from tasks.clients import Clients
 from tasks.context import Context
 from tasks.fields import TargetUrl
+from tasks.payment import Refund as Return
+from tasks.payment import in_units, payment_refund
 from tasks.provider import Payload, Provider
 from tasks.reply import Reply
 from tasks.rest import RestAccount, basic
@@ -187,6 +189,14 @@ def refund_capture(refund: Refund, account: PayPal, context: Context) -> dict[st
     made = reply.json()
     _check(made, reply)
     return {"id": made["id"], "status": made["status"], "amount": made.get("amount")}
+
+
+def _refund(refund: Return) -> dict[str, Any]:
+    amount = in_units(refund.amount, refund.currency)
+    return {"capture": refund.payment, "amount": amount, "currency": refund.currency}
+
+
+payment_refund.by("paypal.capture.refund", _refund)
 
 
 def _check(made: Any, reply: Reply) -> None:
