@@ -11,7 +11,7 @@ from runtime.database import Base
 
 
 class Entry(Base):
-    """A job was accepted, moved or changed; or its task said something (`line`). Triggers write it: no move can forget to."""
+    """A job was accepted, moved or changed, or its task said something (`line`). Triggers write it: no move can forget."""
 
     __tablename__ = "journal"
 
