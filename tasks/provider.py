@@ -73,22 +73,22 @@ class Provider(Generic[A]):
     def __post_init__(self) -> None:
         providers[self.name] = self
 
-    def find(self, name: str | None = None) -> A:
-        """The account of that name, by default the one named as the provider.
+    def find(self, name: str | None = None, model: type[A] | None = None) -> A:
+        """The account of that name, by default the one named as the provider; `model`, if more is asked of it than of any.
 
         Raises:
             NotConfigured: it, or the SDK, is not there.
         """
         if self.module is not None and not _is_installed(self.module):
             raise NotConfigured(f"The client library of {self.name} is not installed. pip install 'treadle[{self.extra}]'")
-        return accounts.find(name or self.name, self.name, self.account)
+        return accounts.find(name or self.name, self.name, model or self.account)
 
-    def missing(self, name: str | None = None) -> str | None:
+    def missing(self, name: str | None = None, model: type[A] | None = None) -> str | None:
         """What keeps this process from taking jobs for an account, and what mends it; None: nothing does."""
         if accounts.is_elsewhere(name or self.name):
             return None
         try:
-            self.find(name)
+            self.find(name, model)
         except NotConfigured as missing:
             return str(missing)
         return None
@@ -133,7 +133,8 @@ class Provider(Generic[A]):
         retry: RetryPolicy = ASKS,
         example: dict[str, Any],
     ) -> Callable[[Function], Function]:
-        """Declare a function of payload, account and context as the task `provider.operation`.
+        """Declare a function of payload, account and context as the task `provider.operation`. Its account may be of a
+        subclass, which asks for more: then the task is there for those accounts that have it.
 
         Args:
             operation: what it does.
@@ -147,12 +148,12 @@ class Provider(Generic[A]):
         """
 
         def declare(function: Function) -> Function:
-            payload, *_ = get_type_hints(function, include_extras=True).values()
+            payload, model, *_ = get_type_hints(function, include_extras=True).values()
             summary = (inspect.getdoc(function) or "").partition("\n")[0]
             name = f"{self.name}.{operation}"
             basics: tuple[Any, ...] = (name, function, payload, True, queue, timeout, retry, summary, example)
             kept: dict[str, Any] = {"repeatable": repeatable, "confirm": confirm, "settled": settled, "shown": shown}
-            catalogue.add(ProviderTask(*basics, provider=self, offline=offline, **kept))
+            catalogue.add(ProviderTask(*basics, provider=self, model=model, offline=offline, **kept))
             return function
 
         return declare
@@ -163,6 +164,7 @@ class ProviderTask(Task):
     """Something that a provider can do."""
 
     provider: Provider[Any] = field(kw_only=True)
+    model: type[Account] = field(kw_only=True)
     repeatable: bool | timedelta = field(kw_only=True)
     confirm: Callable[..., Any] | None = field(default=None, kw_only=True)
     settled: timedelta = field(default=timedelta(0), kw_only=True)
@@ -174,8 +176,10 @@ class ProviderTask(Task):
 
     def missing(self, payload: Any = None) -> str | None:
         if payload is not None:
-            return self.provider.missing(payload.account)
-        found = [self.provider.missing(name) for name in accounts.names(self.provider.name) or [self.provider.name]]
+            return self.provider.missing(payload.account, self.model)
+        found = [
+            self.provider.missing(name, self.model) for name in accounts.names(self.provider.name) or [self.provider.name]
+        ]
         return None if None in found else found[0]
 
     def call(self, payload: Any, context: Context) -> Any:
@@ -186,7 +190,7 @@ class ProviderTask(Task):
             Snooze, Cancelled, LeaseLost: the call was not made.
         """
         try:
-            account = self.provider.find(payload.account)
+            account = self.provider.find(payload.account, self.model)
         except NotConfigured as error:
             raise Rejected(str(error), code="not_configured") from None
         if self.offline:
