@@ -138,7 +138,7 @@ def delete(payload: objects.Delete, account: Gcs, context: Context) -> dict[str,
     try:
         bucket.delete_blob(payload.key, **_once(account))
     except NotFound as error:
-        if "bucket" in error.message.lower():
+        if "bucket does not exist" in error.message:
             raise
         return {"bucket": bucket.name, "key": payload.key, "was_there": False}
     return {"bucket": bucket.name, "key": payload.key, "was_there": True}

@@ -36,6 +36,7 @@ ENTRY = Entry(
         Special("too fast", _error(403, "Rate Limit Exceeded", "rateLimitExceeded"), RateLimited),
         Special("one object too often", _error(429, "The object exceeded the rate limit", "rateLimitExceeded"), RateLimited),
         Special("no bucket", _error(404, "The specified bucket does not exist.", "notFound"), Rejected),
+        Special("no object", _error(404, "No such object: my-bucket/1.txt", "notFound"), None, task="gcs.delete"),
         Special("no right to it", _error(403, "does not have storage.objects.create access", "forbidden"), Unauthorized),
         Special("an error behind", _error(500, "Internal Error", "internalError"), Transient),
     ],
