@@ -175,7 +175,8 @@ class Capability(Task):
 
     def _missing(self, account: str) -> str | None:
         try:
-            return self._way(account).task.provider.missing(account)
+            task = self._way(account).task
+            return task.provider.missing(account, task.model)
         except Invalid as error:
             return error.errors[0]["detail"]
 

@@ -11,6 +11,8 @@ from tasks.accounts import Account, BaseUrl
 from tasks.answers import Answer
 from tasks.clients import Clients
 from tasks.context import Context
+from tasks.payment import Amount, Charge, Currency, payment_charge, payment_refund
+from tasks.payment import Refund as Return
 from tasks.provider import CONNECT, Payload, Provider
 from tasks.rate import Rate, rate
 
@@ -80,15 +82,13 @@ square = Provider(
 )
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_:-]{1,192}$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-SMALLEST = "in the currency's smallest unit: cents, or whole yen"
 
 
 class Payment(Payload):
     """A payment to be made."""
 
     source_id: Id = Field(description="what pays: a token of the Web Payments SDK, or the id of a card on file")
-    amount: int = Field(ge=1, le=99_999_999, description=SMALLEST)
+    amount: Amount
     currency: Currency
     customer_id: Id | None = Field(None, description="needed with a card on file")
     location_id: Id | None = Field(None, description="by default the main location")
@@ -115,11 +115,19 @@ def create_payment(payment: Payment, account: Square, context: Context) -> dict[
     return _kept(made.payment, "status", "order_id", "receipt_url", refused={"FAILED", "CANCELED"})
 
 
+def _charge(charge: Charge) -> dict[str, Any]:
+    who = {"customer_id": charge.customer, "reference_id": charge.reference}
+    return {"source_id": charge.source, "amount": charge.amount, "currency": charge.currency, **who}
+
+
+payment_charge.by("square.payment.create", _charge)
+
+
 class Refund(Payload):
     """What to pay back of a payment."""
 
     payment_id: Id
-    amount: int = Field(ge=1, le=99_999_999, description=SMALLEST)
+    amount: Amount
     currency: Currency = Field(description="of the payment")
     reason: Annotated[str, Field(max_length=192)] | None = None
 
@@ -136,6 +144,13 @@ def create_refund(refund: Refund, account: Square, context: Context) -> dict[str
     refunds = clients.get(account).api.refunds
     made = refunds.refund_payment(idempotency_key=context.key(), amount_money=money, request_options=ONCE, **more)
     return _kept(made.refund, "status", "payment_id", refused={"REJECTED", "FAILED"})
+
+
+def _refund(refund: Return) -> dict[str, Any]:
+    return {"payment_id": refund.payment, "amount": refund.amount, "currency": refund.currency}
+
+
+payment_refund.by("square.refund.create", _refund)
 
 
 class Cancellation(Payload):

@@ -18,7 +18,7 @@ from tasks.provider import Provider
 from tasks.rate import Rate, rate
 from tasks.reply import Reply
 from tasks.rest import RestAccount
-from tasks.telephony import CALL, SMS, Call, Sms
+from tasks.telephony import CALL, SMS, Call, Sms, sms_send, voice_call
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -130,6 +130,9 @@ def send_sms(sms: Sms, account: Vonage, context: Context) -> dict[str, Any]:
     return {"message_ids": [part["message-id"] for part in parts]}
 
 
+sms_send.by("vonage.sms.send")
+
+
 def _find_call(call: Call, account: Caller, context: Context) -> dict[str, Any] | None:
     since = f"{earlier.since(context):%Y-%m-%dT%H:%M:%SZ}"
     reply = account.ask("GET", f"/v1/calls?{urlencode({'date_start': since, 'order': 'desc', 'page_size': PAGE})}").json()
@@ -154,6 +157,9 @@ def create_call(call: Call, account: Caller, context: Context) -> dict[str, Any]
         "ncco": [{"action": "talk", "text": call.text, "language": call.language}],
     }
     return _kept(account.ask("POST", "/v1/calls", json=body).json())
+
+
+voice_call.by("vonage.call.create")
 
 
 def _credentials(account: Vonage) -> dict[str, str]:
