@@ -30,6 +30,7 @@ class Call(Generic[T]):
     body: Any = None
     media_type: str | None = None  # of the body; None: there is none
     wait: float | None = None  # seconds that the answer may be held back
+    answer: str = "application/json"  # its media type
 
     @property
     def repeatable(self) -> bool:
@@ -56,9 +57,9 @@ class Call(Generic[T]):
         """
         check(answer)
         kind = answer.headers.get("content-type", "").partition(";")[0]
-        if answer.content and kind not in {"application/json", "text/plain"}:
+        if answer.content and kind != self.answer:
             raise Refused(answer)
-        said: Any = answer.json() if kind == "application/json" else answer.text or None
+        said: Any = answer.json() if kind == "application/json" and answer.content else answer.text or None
         return said  # type: ignore[no-any-return]  # the API's document says that it is a T
 
 

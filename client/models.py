@@ -74,7 +74,7 @@ class ActionOut(TypedDict):
     """How a bulk action stands."""
 
     id: str
-    verb: Literal["retry", "cancel", "reschedule", "prioritise"]
+    verb: Literal["retry", "cancel", "reschedule", "prioritise"] | Literal["purge"]
     filter: dict[str, Any]
     rate: float | None
     state: Literal["running", "aborted", "finished"]
@@ -118,7 +118,7 @@ class BulkOut(TypedDict):
 class CauseOut(TypedDict):
     """One thing that a job waits for."""
 
-    kind: Literal["time", "retry", "told", "paused", "held", "backlog", "no_worker", "hint", "running", "final"]
+    kind: Literal["time", "retry", "told", "paused", "held", "limited", "backlog", "no_worker", "hint", "running", "final"]
     detail: str
     until: str | None
     # When it ends, if that is known.
@@ -466,6 +466,15 @@ class KindOut(TypedDict):
     takes: list[str]
 
 
+class LimitsIn(TypedDict):
+    """The limits to change; null takes one away, and what is left out stays."""
+
+    max_running: NotRequired[int | None]
+    # Jobs at once, over all workers.
+    rate: NotRequired[float | None]
+    # Starts a second, over all workers.
+
+
 class LineOut(TypedDict):
     """A line that the task wrote."""
 
@@ -522,10 +531,21 @@ class QueueOut(TypedDict):
     name: str
     paused: bool
     paused_at: str | None
+    max_running: int | None
+    # Jobs at once, over all workers.
+    rate: float | None
+    # Starts a second, over all workers.
     scheduled: int
+    # As the other counts, 100000 of a kind: at least so many.
     queued: int
     running: int
     oldest_ready_seconds: float | None
+    finished_per_minute: float
+    # By the last minute.
+    workers: int
+    # That are alive and serve it.
+    slots: int
+    # Jobs that these run at once.
 
 
 class RangeIn(TypedDict):

@@ -280,8 +280,20 @@ class Operations:
 
     @operation
     def list_queues(self) -> Call[models.QueueList]:
-        """All queues, with what waits, what runs, and since when the oldest job could have run."""
+        """All queues: what waits and since when, what runs, how fast, by how many workers, and within which limits."""
         return Call("GET", "/v1/queues")
+
+    @operation
+    def get_queue(self, name: str, /) -> Call[models.QueueOut]:
+        """One queue."""
+        return Call("GET", "/v1/queues/{}", names=(name,))
+
+    @operation
+    def limit_queue(self, name: str, /, **body: Unpack[models.LimitsIn]) -> Call[models.QueueOut]:
+        """Limit how many jobs of the queue run at once, or start a second. Stored; it holds for the whole backlog at
+        once.
+        """
+        return Call("PATCH", "/v1/queues/{}", names=(name,), body=body, media_type="application/json")
 
     @operation
     def pause_queue(self, name: str, /) -> Call[models.QueueOut]:
@@ -292,6 +304,13 @@ class Operations:
     def resume_queue(self, name: str, /) -> Call[models.QueueOut]:
         """Start jobs of this queue again."""
         return Call("POST", "/v1/queues/{}/resume", names=(name,))
+
+    @operation
+    def purge_queue(
+        self, name: str, /, *, preview: bool | None = None, rate: float | None = None
+    ) -> Call[models.ActionOut | models.CountOut | models.CountOut]:
+        """Cancel every job that waits in this queue now, in the background; running ones go on. It is a bulk action."""
+        return Call("POST", "/v1/queues/{}/purge", names=(name,), query={"preview": preview, "rate": rate})
 
     @operation
     def list_schedules(self) -> Call[models.ScheduleList]:
@@ -538,9 +557,9 @@ class Operations:
     @operation
     def metrics(self) -> Call[str]:
         """Prometheus metrics of this process. TREADLE_METRICS_TOKEN, if set, is asked for as a bearer token."""
-        return Call("GET", "/metrics")
+        return Call("GET", "/metrics", answer="text/plain")
 
     @operation
     def explain(self, kind: str, /) -> Call[str]:
         """What a problem type means, and what to do."""
-        return Call("GET", "/problems/{}", names=(kind,))
+        return Call("GET", "/problems/{}", names=(kind,), answer="text/plain")

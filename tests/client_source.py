@@ -152,6 +152,8 @@ class _Method:
         for given in each.get("parameters", ()):
             self._take(given["name"], given["in"], _type(given["schema"]).replace(" | None", ""), given.get("required"))
         self._take_body(*_body(each))
+        if "text/plain" in each["responses"].get("200", {}).get("content", {}):
+            self.more.append('answer="text/plain"')
 
     def _take(self, name: str, place: str, kind: str, required: bool | None) -> None:
         field, fixed = name.replace("-", "_"), FIXED.get(self.operation, {})
