@@ -77,6 +77,7 @@ client: $(VENV)/.ready-dev ## Write the part of the Python client that is made f
 lock: $(VENV)/.uv ## Pin all dependencies anew
 	printf 'uv\nsetuptools>=80\n' | $(pin) - --no-annotate --output-file requirements-setup.txt
 	$(pin) pyproject.toml --output-file requirements.txt
+	$(pin) pyproject.toml --all-extras --output-file requirements-all.txt
 	$(pin) pyproject.toml --all-extras --group dev --output-file requirements-dev.txt
 
 azurite: $(VENV)/.ready-dev ## Install the emulator of Azure's storage, a program for Node; without it its tests are skipped
