@@ -4,13 +4,12 @@ What holds for every call stands here: the account is found, the attempt may sti
 announced and gets its receipt, whatever goes wrong becomes an error of the tree, and no secret gets out with it.
 """
 
-import importlib.util
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +20,7 @@ from runtime import clock
 from tasks import accounts, answers, health, once
 from tasks.accounts import Account, AccountName, NotConfigured
 from tasks.answers import Answer, Answered, Elsewhere, Errors
+from tasks.clients import is_installed
 from tasks.context import Context
 from tasks.registry import Task, catalogue
 
@@ -79,7 +79,7 @@ class Provider(Generic[A]):
         Raises:
             NotConfigured: it, or the SDK, is not there.
         """
-        if self.module is not None and not _is_installed(self.module):
+        if self.module is not None and not is_installed(self.module):
             raise NotConfigured(f"The client library of {self.name} is not installed. pip install 'treadle[{self.extra}]'")
         return accounts.find(name or self.name, self.name, model or self.account)
 
@@ -244,8 +244,3 @@ class ProviderTask(Task):
         if failure is None:
             return result
         raise failure  # not in the handler: what is raised there drags along a chain in which secrets may stand
-
-
-@lru_cache
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None

@@ -113,8 +113,9 @@ def test_a_job_is_refused_if_its_account_is_missing_or_anothers() -> None:
     assert rejected.value.code == "not_configured"
 
 
-def test_a_missing_sdk_is_said_with_the_line_that_brings_it() -> None:
-    task = declared(lambda *_: None, extra="bank", module="no_such_sdk")
+@pytest.mark.parametrize("module", ["no_such_sdk", "no_such_sdk.storage.blob"])
+def test_a_missing_sdk_is_said_with_the_line_that_brings_it(module: str) -> None:
+    task = declared(lambda *_: None, extra="bank", module=module)
     assert task.missing() == "The client library of bank is not installed. pip install 'treadle[bank]'"
     with pytest.raises(Invalid, match="pip install 'treadle\\[bank\\]'"):
         task.accept({})
