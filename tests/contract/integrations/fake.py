@@ -27,6 +27,10 @@ class Request:
         """Its body as a form."""
         return dict(parse_qsl(self.body.decode()))
 
+    def args(self) -> dict[str, str]:
+        """Its query."""
+        return dict(parse_qsl(self.query))
+
     def content(self) -> bytes:
         """Its body, without what only parts it."""
         _, parted, boundary = self.headers.get("content-type", "").partition("boundary=")
