@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up demo test check coverage format lint types chaos chaos-full guards bench docs docker-lint lock clean
+.PHONY: help setup up demo test check coverage format lint types chaos chaos-full guards bench docs client docker-lint lock azurite clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -71,10 +71,17 @@ pin := $(bin)/uv pip compile --universal --python-version 3.11 --generate-hashes
 docs: $(VENV)/.ready-dev ## Write the pages that are made from the code
 	$(bin)/python -m tests.provider_pages
 
+client: $(VENV)/.ready-dev ## Write the part of the Python client that is made from the API
+	$(bin)/python -m tests.client_source
+
 lock: $(VENV)/.uv ## Pin all dependencies anew
 	printf 'uv\nsetuptools>=80\n' | $(pin) - --no-annotate --output-file requirements-setup.txt
 	$(pin) pyproject.toml --output-file requirements.txt
+	$(pin) pyproject.toml --all-extras --output-file requirements-all.txt
 	$(pin) pyproject.toml --all-extras --group dev --output-file requirements-dev.txt
+
+azurite: $(VENV)/.ready-dev ## Install the emulator of Azure's storage, a program for Node; without it its tests are skipped
+	npm install --prefix $(VENV)/azurite --no-save --no-fund --no-audit --loglevel error azurite@3.35.0
 
 clean: ## Remove what was made here: .venv, caches, coverage; not the jobs in .treadle
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 import tasks
 from api import openapi, problems
@@ -65,7 +66,9 @@ def attach(app: FastAPI, ledger: Ledger) -> None:
 def create_app() -> FastAPI:
     """The application, with every task of the catalogue in its document."""
     tasks.load()
-    app = FastAPI(
+    app: FastAPI = FastAPIOffline(  # the reference at /docs needs nothing from outside
+        redoc_url=None,
+        static_url="/docs/assets",
         title="Treadle",
         version="0.1.0",
         summary="Durable background jobs over HTTP",

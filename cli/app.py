@@ -5,6 +5,8 @@ import sys
 import typer
 
 from cli import (
+    actions,
+    audit,
     backup,
     change,
     dead,
@@ -21,6 +23,7 @@ from cli import (
     serve,
     subscriptions,
     tasks,
+    watch,
 )
 from cli.complaint import Complaint
 from cli.up.command import up
@@ -29,7 +32,6 @@ app = typer.Typer(
     name="treadle",
     help="Durable background jobs over HTTP, on Celery.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # its frames would show local variables: keys and payloads
 )
 app.command("up")(up)
@@ -42,11 +44,12 @@ app.command("restore")(backup.restore)
 app.add_typer(keys.app, name="keys")
 app.add_typer(jobs.app, name="jobs")
 for name, command in (
-    ("send-many", change.send_many), ("why", look.why), ("timeline", look.timeline), ("tail", look.tail),
-    ("change", change.change), ("replay", change.replay),
+    ("watch", watch.watch), ("tail", look.tail), ("why", look.why), ("timeline", look.timeline),
+    ("change", change.change), ("replay", change.replay), ("send-many", change.send_many),
 ):  # fmt: skip
     jobs.app.command(name)(command)
 app.add_typer(dead.app, name="dead")
+app.add_typer(actions.app, name="actions")
 app.command("tasks")(tasks.tasks)
 app.add_typer(providers.app, name="providers")
 app.add_typer(queues.app, name="queues")
@@ -55,6 +58,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(hooks.app, name="hooks")
+app.command("audit")(audit.audit)
 
 
 def main() -> None:

@@ -47,9 +47,7 @@ def send_many(
     """Submit up to 10,000 jobs at once; exit code 1 if any was refused."""
     content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     params = {"atomic": "true"} if atomic else None
-    answer = door.ask(
-        "POST", "/v1/jobs/bulk", content=content, params=params, key=idempotency_key, kind="application/x-ndjson"
-    )
+    answer = door.ask("POST", "/v1/jobs/bulk", body=content, params=params, key=idempotency_key, kind="application/x-ndjson")
     door.show(answer, lambda found: show.line(f"{found['accepted']} accepted, {found['refused']} refused"))
     if answer["refused"]:
         refused = ((line, result["problem"]) for line, result in enumerate(answer["results"], 1) if result.get("problem"))

@@ -1,66 +1,81 @@
-"""`treadle dead`: the jobs that failed for good, and what can be done about many of them."""
+"""`treadle dead`: the jobs that failed for good, and what can be done about one or many of them."""
 
-import time
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
-from cli import given, show
+from cli import actions, filters, given, show
+from cli.jobs import JobId, show_job
 from cli.remote import Door, remote
 
-app = typer.Typer(help="See the jobs that failed for good; retry them.", no_args_is_help=True)
-
-Text = str | None
-Task = Annotated[Text, typer.Option(help="Only of this task.")]
-Queue = Annotated[Text, typer.Option(help="Only of this queue.")]
-Error = Annotated[Text, typer.Option(help="Only with this class of error.")]
-Tag = Annotated[list[str] | None, typer.Option(help="Only with this tag; may be given more than once.")]
+app = typer.Typer(help="See the jobs that failed for good; retry or replay them.", no_args_is_help=True)
 
 
 @app.command("list")
 @remote
 def list_(
     door: Door,
-    task: Task = None,
-    queue: Queue = None,
-    error: Error = None,
-    tag: Tag = None,
+    task: filters.Task = None,
+    queue: filters.Queue = None,
+    error: filters.Error = None,
+    tag: filters.Tag = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 20,
 ) -> None:
     """List dead letters, the newest first."""
-    filters = given.without_empty(task=task, queue=queue, error_class=error, tags=tag)
-    door.show(door.ask("GET", "/v1/jobs", params=filters | {"state": "failed", "limit": limit}), _show_page)
+    wanted = given.without_empty(task=task, queue=queue, error_class=error, tags=tag)
+    door.show(door.ask("GET", "/v1/jobs", params=wanted | {"state": "failed", "limit": limit}), _show_page)
+
+
+@app.command("show")
+@remote
+def show_(door: Door, job_id: JobId) -> None:
+    """Show a dead letter: its payload, every attempt, and its log."""
+    door.show(door.ask("GET", "/v1/jobs/{}", job_id), show_job)
 
 
 @app.command()
 @remote
 def retry(
     door: Door,
-    task: Task = None,
-    queue: Queue = None,
-    error: Error = None,
-    tag: Tag = None,
-    rate: Annotated[float | None, typer.Option(min=1, help="Jobs a second, at most.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    task: filters.Task = None,
+    queue: filters.Queue = None,
+    error: filters.Error = None,
+    tag: filters.Tag = None,
+    rate: actions.Rate = None,
+    dry: actions.Dry = False,
+    yes: actions.Yes = False,
 ) -> None:
     """Retry all dead letters that are meant: how many first, then with a bar."""
-    filters = given.without_empty(task=task, queue=queue, error_class=error, tags=tag)
-    body = given.without_empty(verb="retry", filter=filters, rate=rate)
-    meant = door.ask("POST", "/v1/bulk-actions", params={"preview": "true"}, body=body)
+    wanted = given.without_empty(task=task, queue=queue, error_class=error, tags=tag)
+    actions.carry_out(door, given.without_empty(verb="retry", filter=wanted, rate=rate), dry=dry, yes=yes)
+
+
+@app.command()
+@remote
+def replay(
+    door: Door,
+    job_id: JobId,
+    patch: Annotated[str, typer.Argument(help="JSON Merge Patch of the payload: JSON, @FILE, or -.")] = "{}",
+    dry: Annotated[bool, typer.Option("--dry", help="Only show what would be sent.")] = False,
+    yes: actions.Yes = False,
+) -> None:
+    """Send a dead letter again as a new job, with an edited payload: shown first. To try the same again, `dead retry`."""
+    edited = given.json_value(patch, "patch")
+    dead = door.ask("GET", "/v1/jobs/{}", job_id)
+    if dry or not (yes or door.as_json):
+        preview = {"task": dead["task"], "payload": dead["payload"], "patch": edited}
+        door.show(preview, lambda shown: _show_preview(dead, shown))
+    if dry:
+        return
     if not yes:
-        typer.confirm(f"Retry {'' if meant['exact'] else 'at least '}{meant['count']} jobs?", abort=True, err=True)
-    door.show(_follow(door, door.ask("POST", "/v1/bulk-actions", body=body)), _say)
+        typer.confirm("Replay it?", abort=True, err=True)
+    made = door.ask("POST", "/v1/jobs/{}/replay", job_id, body=edited, kind="application/merge-patch+json")
+    door.show(made, lambda found: show.line(found["id"]))
 
 
-def _follow(door: Door, action: dict[str, Any]) -> dict[str, Any]:
-    with Progress(console=show.console(), disable=door.as_json or not show.console().is_terminal) as bars:
-        bar = bars.add_task("retry", total=action["expected"])
-        while action["state"] == "running":
-            time.sleep(0.5)
-            action = door.ask("GET", "/v1/bulk-actions/{}", action["id"])
-            bars.update(bar, completed=action["done"] + action["skipped"])
-    return action
+def _show_preview(dead: dict[str, Any], preview: dict[str, Any]) -> None:
+    error = dead["error"] or {}
+    show.fields([("failed", f"{error.get('class')}: {error.get('message')}"), *preview.items()])
 
 
 def _show_page(page: dict[str, Any]) -> None:
@@ -78,7 +93,3 @@ def _show_page(page: dict[str, Any]) -> None:
     show.table(("ID", "TASK", "WHY", "ERROR", "", "FAILED"), rows, empty="No dead letters.")
     if page.get("next_cursor"):
         show.line("There are more.")
-
-
-def _say(action: dict[str, Any]) -> None:
-    show.line(f"{action['done']} retried, {action['skipped']} skipped, {action['state']}")

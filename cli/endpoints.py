@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import given, show
+from cli import given, show, whole
 from cli.remote import Door, remote
 
 app = typer.Typer(help="Tell others of events, by signed webhooks.", no_args_is_help=True)
 EndpointId = Annotated[str, typer.Argument(metavar="ID", help="The endpoint's id.", show_default=False)]
 Text = str | None
+
+whole.can_show(app, "/v1/endpoints/{}")
+whole.can_change(app, "/v1/endpoints/{}")
 
 
 @app.command("list")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import given, show
+from cli import given, show, whole
 from cli.remote import Door, remote
 
 app = typer.Typer(help="Take the webhooks of providers.", no_args_is_help=True)
@@ -16,6 +16,8 @@ Secret = Annotated[
     typer.Option("--secret", help="What it signs with; twice during a rotation."),
 ]
 Option = Annotated[list[str] | None, typer.Option("--option", help="name=value; `treadle hooks kinds` says which.")]
+
+whole.can_show(app, "/v1/sources/{}")
 
 
 @app.command("list")

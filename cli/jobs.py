@@ -1,18 +1,16 @@
-"""`treadle jobs`: submit, look, wait, cancel, retry."""
+"""`treadle jobs`: submit, look, cancel, retry."""
 
-import time
 from typing import Annotated, Any
 
 import typer
 
-from cli import given, show
-from cli.complaint import Complaint
+from cli import filters, given, show
 from cli.remote import Door, remote
 from cli.show import console
+from cli.watch import follow
 
 app = typer.Typer(help="Submit jobs and see what became of them.", no_args_is_help=True)
 
-FINAL = {"succeeded", "failed", "cancelled", "expired"}
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.", show_default=False)]
 Text = str | None
 
@@ -67,33 +65,50 @@ def get_(door: Door, job_id: JobId) -> None:
 @remote
 def list_(
     door: Door,
-    state: Annotated[Text, typer.Option(help="scheduled, queued, running, succeeded, failed, …")] = None,
-    task: Annotated[Text, typer.Option(help="Only of this task.")] = None,
-    queue: Annotated[Text, typer.Option(help="Only of this queue.")] = None,
-    account: Annotated[Text, typer.Option(help="Only of this provider's account.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag; may be given more than once.")] = None,
-    meta: Annotated[list[str] | None, typer.Option(help="Only with name=value; may be given more than once.")] = None,
-    error: Annotated[Text, typer.Option(help="Only with this class of error.")] = None,
-    text: Annotated[Text, typer.Option(help="Only with this in the payload, the result or the error.")] = None,
-    after: Annotated[Text, typer.Option(help="Only those accepted since (RFC 3339).")] = None,
-    before: Annotated[Text, typer.Option(help="Only those accepted before.")] = None,
+    state: filters.State = None,
+    task: filters.Task = None,
+    queue: filters.Queue = None,
+    account: filters.Account = None,
+    tag: filters.Tag = None,
+    meta: filters.Meta = None,
+    error: filters.Error = None,
+    text: filters.Words = None,
+    after: filters.After = None,
+    before: filters.Before = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     cursor: Annotated[Text, typer.Option(help="Where the page before ended.")] = None,
 ) -> None:
     """List jobs, the newest first."""
-    filters = given.without_empty(
+    wanted = given.without_empty(
         state=state, task=task, queue=queue, account=account, tags=tag, metadata=meta, error_class=error, text=text,
         created_after=after, created_before=before, limit=limit, cursor=cursor,
     )  # fmt: skip
-    page = door.ask("GET", "/v1/jobs", params=filters)
+    page = door.ask("GET", "/v1/jobs", params=wanted)
     door.show(page, _show_page)
 
 
 @app.command()
 @remote
-def watch(door: Door, job_id: JobId) -> None:
-    """Follow a job to its end; exit code 1 unless it succeeded."""
-    follow(door, job_id)
+def count(
+    door: Door,
+    state: filters.State = None,
+    task: filters.Task = None,
+    queue: filters.Queue = None,
+    account: filters.Account = None,
+    tag: filters.Tag = None,
+    meta: filters.Meta = None,
+    error: filters.Error = None,
+    text: filters.Words = None,
+    after: filters.After = None,
+    before: filters.Before = None,
+) -> None:
+    """Count jobs, up to 10,000."""
+    wanted = given.without_empty(
+        state=state, task=task, queue=queue, account=account, tags=tag, metadata=meta, error_class=error, text=text,
+        created_after=after, created_before=before,
+    )  # fmt: skip
+    found = door.ask("GET", "/v1/jobs/count", params=wanted)
+    door.show(found, lambda told: show.line(f"{'' if told['exact'] else 'at least '}{told['count']}"))
 
 
 @app.command()
@@ -169,26 +184,3 @@ def say_state(job: dict[str, Any]) -> None:
     """What became of a job, in a line."""
     asked = " (asked to give way)" if job["state"] == "running" else ""
     show.line(f"{job['id']} is {job['state']}{asked}")
-
-
-def follow(door: Door, job_id: str) -> None:
-    seen, pause = "", 0.05
-    while True:
-        job = door.ask("GET", "/v1/jobs/{}", job_id)
-        now = f"{job['state']}, attempt {job['attempt']} of {job['max_attempts']}"
-        if job["state"] == "scheduled" and (later := show.when(job["run_at"])).startswith("in "):
-            now += f", runs {later}"
-        if not door.as_json and now.partition(", runs")[0] != seen:
-            seen = now.partition(", runs")[0]
-            show.line(now)
-        if job["state"] in FINAL:
-            break
-        time.sleep(pause)
-        pause = min(1.0, pause * 1.3)
-    if door.as_json:
-        show.as_json(job)
-    elif job["state"] == "succeeded":
-        show.fields([("result", job.get("result"))])
-    if job["state"] != "succeeded":
-        error = job.get("error") or {}
-        raise Complaint(f"The job {job['state']}{': ' + error['message'] if error.get('message') else '.'}")

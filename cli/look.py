@@ -6,8 +6,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from cli import show
 from cli.complaint import Complaint
-from cli.jobs import FINAL, JobId
+from cli.jobs import JobId
 from cli.remote import Door, remote
+from client import FINAL
 
 
 @remote
@@ -28,7 +29,8 @@ def tail(door: Door, job_id: JobId) -> None:
     state = ""
     with _bars() as bars:
         bar: TaskID | None = None
-        for kind, event in door.follow("/v1/jobs/{}/events", job_id):
+        for told in door.follow("/v1/jobs/{}/events", job_id):
+            kind, event = told.kind, told.data
             if kind == "job":
                 state = event["state"]
             elif door.as_json:

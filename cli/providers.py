@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from cli import show
-from cli.jobs import follow
 from cli.remote import Door, remote
+from cli.watch import follow
 
 app = typer.Typer(help="See how the accounts of third parties stand; check one.", no_args_is_help=True)
 

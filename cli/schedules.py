@@ -4,13 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import given, show
+from cli import given, show, whole
 from cli.complaint import Complaint
 from cli.remote import Door, remote
 
 app = typer.Typer(help="Have jobs made by the clock.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The schedule's name.", show_default=False)]
 Text = str | None
+
+whole.can_show(app, "/v1/schedules/{}")
+whole.can_change(app, "/v1/schedules/{}")
 
 
 @app.command("list")

@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import given, show
+from cli import given, show, whole
 from cli.remote import Door, remote
 
 app = typer.Typer(help="Have events make jobs.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The subscription's name.", show_default=False)]
 Text = str | None
+
+whole.can_show(app, "/v1/subscriptions/{}")
+whole.can_change(app, "/v1/subscriptions/{}")
 
 
 @app.command("list")

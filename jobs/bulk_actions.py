@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Subquery, func, select, union_all, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -17,12 +17,13 @@ from jobs.errors import ActionNotFound, Invalid, MoveRefused
 from jobs.keys import Caller
 from jobs.model import BulkAction, Job
 from jobs.search import Count, Filter
+from jobs.states import State
 from runtime import clock
 from runtime.database import ask
 
 BATCH = 500  # jobs a transaction: the write lock is never held for long
 
-VERBS = ("retry", "cancel", "reschedule", "prioritise")
+VERBS = ("retry", "cancel", "reschedule", "prioritise", "purge")
 
 _DUE = select(BulkAction.id).where(BulkAction.state == "running").order_by(BulkAction.next_at)
 
@@ -30,8 +31,12 @@ _DUE = select(BulkAction.id).where(BulkAction.state == "running").order_by(BulkA
 def begin(
     session: Session, caller: Caller, verb: str, given: dict[str, Any], wanted: Filter, rate: float | None = None
 ) -> BulkAction:
-    """Have an act done to all jobs of a filter that were accepted until now. `rate` is in jobs a second."""
+    """Have an act done to all jobs of a filter that were accepted until now. `rate` is in jobs a second.
+
+    A purge cancels what waits of a queue, and leaves alone what runs.
+    """
     now = clock.now()
+    purges = verb == "purge" and wanted.queue is not None
     action = BulkAction(
         id=uuid7(),
         tenant=caller.tenant,
@@ -40,7 +45,7 @@ def begin(
         wanted=wanted.to_json(),
         rate=rate,
         state="running",
-        expected=preview(session, caller.tenant, wanted).count,
+        expected=waiting(session, caller.tenant, wanted.queue) if purges else preview(session, caller.tenant, wanted).count,
         done=0,
         skipped=0,
         cursor=uuid7(),
@@ -57,6 +62,11 @@ def begin(
 def preview(session: Session, tenant: str, wanted: Filter) -> Count:
     """How many jobs would be met, counted as far as is cheap."""
     return search.count(session, tenant, wanted)
+
+
+def waiting(session: Session, tenant: str, queue: str | None) -> int:
+    """How many jobs a purge of the queue would cancel, counted as far as is cheap."""
+    return session.scalars(select(func.count()).select_from(_waiting(tenant, queue, uuid7(), search.COUNTED))).one()
 
 
 def get(session: Session, tenant: str, action_id: UUID) -> BulkAction:
@@ -121,8 +131,7 @@ def step(session: Session, action_id: UUID, now: datetime) -> bool:
     if action is None:
         return False
     size = BATCH if action.rate is None else max(1, min(BATCH, int(action.rate)))
-    wanted = Filter.from_json(action.wanted)
-    ids, reached = search.next_ids(session, action.tenant, wanted, action.cursor, size)
+    ids, reached = _next(session, action, size)
     done = len(_do(session, action, ids, now)) if ids else 0
     action.done += done
     action.skipped += len(ids) - done
@@ -135,12 +144,32 @@ def step(session: Session, action_id: UUID, now: datetime) -> bool:
     return reached is not None
 
 
+def _next(session: Session, action: BulkAction, size: int) -> tuple[Sequence[UUID], UUID | None]:
+    wanted = Filter.from_json(action.wanted)
+    if action.verb != "purge":
+        return search.next_ids(session, action.tenant, wanted, action.cursor, size)
+    ids = session.scalars(select(_waiting(action.tenant, wanted.queue, action.cursor, size).c.id)).all()
+    return ids, action.cursor if len(ids) == size else None  # what is purged waits no more, so the next are others
+
+
+def _waiting(tenant: str, queue: str | None, before: UUID, most: int) -> Subquery:
+    """The jobs of a queue that wait, each kind by its own small index, however long the history is."""
+    scheduled = Job.state == State.SCHEDULED, Job.parked_at.is_(None)
+    kinds = scheduled, (Job.parked_at.is_not(None),), (Job.state == State.QUEUED,)
+    its = Job.queue == queue, Job.tenant == tenant, Job.id < before
+    found = (select(Job.id).where(*kind, *its).limit(most).subquery() for kind in kinds)
+    every = union_all(*(select(part.c.id) for part in found)).subquery()
+    return select(every.c.id).limit(most).subquery()
+
+
 def _do(session: Session, action: BulkAction, ids: Sequence[UUID], now: datetime) -> Sequence[Job]:
     match action.verb:
         case "retry":
             return store.revive_all(session, ids, now)
         case "cancel":
             return store.cancel_all(session, ids, now)
+        case "purge":
+            return store.drop_all(session, ids, now)
         case "reschedule":
             return store.amend_all(session, ids, run_at=datetime.fromisoformat(action.given["run_at"]))
         case "prioritise":

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from jobs import holds, line, store
+from jobs import holds, limits, line, store
 from jobs.line import PRIORITIES
 from jobs.model import Hold, Job, Queue
 from jobs.states import State
@@ -41,15 +41,17 @@ def offer(session: Session, jobs: Iterable[Job]) -> None:
 
 
 def room(session: Session, queue: str, priority: int = 0) -> int:
-    """How many more hints of a priority the queue's window takes; 0 while it is paused.
+    """How many more hints of a priority the queue's window and its limits take; 0 while it is paused.
 
-    Hints of less important jobs do not count, so that none of them holds this one up.
+    Hints of less important jobs do not count in the window, so that none of them holds this one up.
     """
-    if is_paused(session, queue):
+    lane = session.get(Queue, queue)
+    if lane is not None and lane.paused_at is not None:
         return 0
     window = settings().hint_window
     hinted = select(Job.id).where(Job.state == State.QUEUED, Job.queue == queue, Job.priority >= priority).limit(window)
-    return window - session.scalars(select(func.count()).select_from(hinted.subquery())).one()
+    free = window - session.scalars(select(func.count()).select_from(hinted.subquery())).one()
+    return free if lane is None else limits.free(session, lane, clock.now(), free)
 
 
 def due(session: Session, queue: str, now: datetime, limit: int, priorities: Sequence[int] = PRIORITIES) -> list[UUID]:
@@ -82,9 +84,10 @@ def is_wanting(session: Session, queue: str, free: Iterable[Hold], now: datetime
 
 def feed(session: Session, queue: str, now: datetime) -> int:
     """Release what is due into the queue's window; first what held accounts let go. Returns how many jobs went."""
-    if is_paused(session, queue):
-        return 0
+    lane = session.get(Queue, queue, with_for_update=True)  # before holds and jobs: whoever feeds a limited queue is alone
     free, in_order = room(session, queue), list[UUID]()
+    if free <= 0 and (is_paused(session, queue) or limits.is_limited(lane)):
+        return 0
     if held := holds.locked(session):
         _park(session, queue, held, now)
         for hold in held.values():
@@ -93,6 +96,7 @@ def feed(session: Session, queue: str, now: datetime) -> int:
     if not in_order:
         return 0
     released = {job.id: job for job in store.release(session, in_order, now)}  # in any order, as databases return rows
+    limits.spend(lane, len(released), now)
     offer(session, [released[job_id] for job_id in in_order if job_id in released])
     return len(released)
 
@@ -148,6 +152,11 @@ def is_paused(session: Session, queue: str) -> bool:
     return session.scalars(select(Queue.paused_at).where(Queue.name == queue)).one_or_none() is not None
 
 
+def is_limited(session: Session, queue: str) -> bool:
+    """Whether the queue has a limit: then only the feed lets its jobs go."""
+    return limits.is_limited(session.get(Queue, queue))
+
+
 class Window:
     """A process's own short memory of how much room each queue has, so that a submission need not count."""
 
@@ -161,7 +170,8 @@ class Window:
         until, left = self._left.get((queue, priority), (0.0, 0))
         if clock.monotonic() >= until:
             until, left = clock.monotonic() + self.KEEP, room(session, queue, priority)
-            if left > 0 and due(session, queue, now, 1, [p for p in PRIORITIES if p >= priority]):
+            equals = [p for p in PRIORITIES if p >= priority]
+            if left > 0 and (is_limited(session, queue) or due(session, queue, now, 1, equals)):
                 left = 0
         self._left[queue, priority] = (until, max(0, left - 1))
         return left > 0

@@ -55,6 +55,15 @@ def fail_probe(session: Session, account: str, why: str, first: timedelta, most:
         _stop(hold, Cause.CIRCUIT, why, now + _longer(hold, first, most, now))
 
 
+def volunteer(session: Session, account: str, job: UUID) -> bool:
+    """Make a job that could go elsewhere the probe of an open circuit. False if it is not time for one."""
+    hold, now = _find(session, account), clock.now()
+    if hold is None or hold.cause is not Cause.CIRCUIT or hold.until > now:
+        return False
+    hold.probe, hold.until = job, now + ANSWER
+    return True
+
+
 def wait(session: Session, account: str, why: str, rate: float | None, span: timedelta | None) -> None:
     """The provider asks us to wait, for `span` if it says so: all jobs of the account do.
 

@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jobs.errors import JobNotFound
-from jobs.model import Attempt, Job, LogLine, Queue
-from jobs.states import OPEN, State
+from jobs.model import Attempt, Job, LogLine
+from jobs.states import State
 
 
 def get(session: Session, tenant: str, job_id: UUID) -> Job:
@@ -46,23 +46,7 @@ def log_lines(session: Session, job_id: UUID, limit: int = 200) -> Sequence[LogL
     return session.scalars(newest).all()[::-1]
 
 
-def open_counts(session: Session) -> dict[str, dict[State, int]]:
-    """Open jobs by queue and state."""
-    rows = session.execute(
-        select(Job.queue, Job.state, func.count()).where(Job.state.in_(OPEN)).group_by(Job.queue, Job.state)
-    )
-    counts: dict[str, dict[State, int]] = {}
-    for queue, state, count in rows:
-        counts.setdefault(queue, {})[state] = count
-    return counts
-
-
 def dead_counts(session: Session) -> dict[str, int]:
     """Failed jobs by queue."""
     rows = session.execute(select(Job.queue, func.count()).where(Job.state == State.FAILED).group_by(Job.queue))
     return {queue: count for queue, count in rows}  # noqa: C416 - a Row is a tuple, but not to mypy
-
-
-def queues(session: Session) -> Sequence[Queue]:
-    """The stored queues (those ever paused)."""
-    return session.scalars(select(Queue)).all()

@@ -1,30 +1,19 @@
-"""Lanes: pausing and resuming them, and how they stand."""
+"""What can be done to a queue: pause, resume, limit, purge. All of it is stored, and holds for the whole backlog at once."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from jobs import flow, queries
+from jobs import audit, bulk_actions, limits, store
 from jobs.errors import Invalid
-from jobs.model import Queue
+from jobs.keys import Caller
+from jobs.model import BulkAction, Job, Queue
+from jobs.search import Filter
 from jobs.states import State
 from runtime import clock
 from runtime.database import insert
 from runtime.settings import settings
-
-
-@dataclass(frozen=True)
-class Lane:
-    """How a queue stands."""
-
-    name: str
-    paused_at: datetime | None
-    scheduled: int
-    queued: int
-    running: int
-    oldest_ready: timedelta | None
 
 
 def check(name: str) -> str:
@@ -39,34 +28,50 @@ def check(name: str) -> str:
     return name
 
 
-def pause(session: Session, name: str) -> None:
+def pause(session: Session, name: str, caller: Caller | None = None) -> None:
     """Stop starting jobs of this queue, those already hinted included; running ones go on."""
-    check(name)
-    session.execute(insert(session, Queue).values(name=name).on_conflict_do_nothing())
+    _make(session, name)
     session.execute(update(Queue).where(Queue.name == name, Queue.paused_at.is_(None)).values(paused_at=clock.now()))
+    _note(session, caller, "queue.pause", name)
 
 
-def resume(session: Session, name: str) -> None:
+def resume(session: Session, name: str, caller: Caller | None = None) -> None:
     """Start jobs of this queue again."""
     check(name)
     lane = session.get(Queue, name)
     if lane is not None:
         lane.paused_at = None
+    _note(session, caller, "queue.resume", name)
 
 
-def lanes(session: Session) -> list[Lane]:
-    """All queues, as they stand."""
-    now, counts = clock.now(), queries.open_counts(session)
-    paused = {queue.name: queue.paused_at for queue in queries.queues(session)}
-    found = []
-    for name in dict.fromkeys((*settings().queues, *counts)):
-        states, oldest = counts.get(name, {}), flow.oldest_ready(session, name, now)
-        waiting, hinted, running = (states.get(state, 0) for state in (State.SCHEDULED, State.QUEUED, State.RUNNING))
-        found.append(Lane(name, paused.get(name), waiting, hinted, running, now - oldest if oldest else None))
-    return found
+def limit(session: Session, name: str, caller: Caller | None = None, **changes: Any) -> None:
+    """Change `max_running` (jobs at once) or `rate` (starts a second); None is no limit.
+
+    Hints that are out are taken back, so that the limits hold for them too; what runs goes on.
+    """
+    _make(session, name)
+    lane = session.get_one(Queue, name, with_for_update=True, populate_existing=True)
+    for changed, value in changes.items():
+        setattr(lane, changed, value)
+    lane.paced_to = None
+    if limits.is_limited(lane):
+        hinted = select(Job.id).where(Job.state == State.QUEUED, Job.queue == name).with_for_update(skip_locked=True)
+        store.amend_all(session, session.scalars(hinted).all())
+    _note(session, caller, "queue.limit", name, **changes)
 
 
-def lane(session: Session, name: str) -> Lane:
-    """One queue, as it stands."""
-    session.flush()
-    return next(lane for lane in lanes(session) if lane.name == name)
+def purge(session: Session, name: str, caller: Caller, rate: float | None = None) -> BulkAction:
+    """Have everything cancelled that waits in this queue now, in the background. `rate` is in jobs a second."""
+    check(name)
+    action = bulk_actions.begin(session, caller, "purge", {}, Filter(queue=name), rate)
+    audit.note(session, caller, "queue.purge", name, action=str(action.id), expected=action.expected)
+    return action
+
+
+def _make(session: Session, name: str) -> None:
+    session.execute(insert(session, Queue).values(name=check(name)).on_conflict_do_nothing())
+
+
+def _note(session: Session, caller: Caller | None, what: str, name: str, **detail: Any) -> None:
+    if caller is not None:  # not by a command on the database itself
+        audit.note(session, caller, what, name, **detail)

@@ -62,9 +62,14 @@ def expire(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Job
 
 def cancel_all(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Job]:
     """Cancel many jobs at once; those that run are asked to give way."""
-    cancelled = move(session, CANCEL, Job.id.in_(job_ids), cancel_requested=True, finished_at=now)
+    cancelled = drop_all(session, job_ids, now)
     asked = update(Job).where(Job.id.in_(job_ids), Job.state == State.RUNNING).values(cancel_requested=True).returning(Job)
     return [*cancelled, *session.scalars(asked, execution_options=AS_RETURNED)]
+
+
+def drop_all(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Job]:
+    """Cancel those of the jobs that wait."""
+    return move(session, CANCEL, Job.id.in_(job_ids), cancel_requested=True, finished_at=now)
 
 
 def revive(session: Session, job_id: UUID, now: datetime) -> Job | None:

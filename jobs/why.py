@@ -9,14 +9,14 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from jobs import liveness, queries
+from jobs import limits, liveness, queries
 from jobs.model import Hold, Job, Queue
 from jobs.states import State
 from runtime import clock
 
 COUNTED = 10_000  # jobs ahead that are counted
 
-Kind = Literal["time", "retry", "told", "paused", "held", "backlog", "no_worker", "hint", "running", "final"]
+Kind = Literal["time", "retry", "told", "paused", "held", "limited", "backlog", "no_worker", "hint", "running", "final"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def of(session: Session, tenant: str, job_id: UUID) -> list[Cause]:
 
 
 def _waits(session: Session, job: Job, now: datetime) -> Iterator[Cause]:
-    since = session.scalars(select(Queue.paused_at).where(Queue.name == job.queue)).one_or_none()
-    if since is not None:
-        yield Cause("paused", f"The queue {job.queue!r} was paused at {since.isoformat()}; someone must resume it.")
+    lane = session.get(Queue, job.queue)
+    if lane is not None and lane.paused_at is not None:
+        yield Cause("paused", f"The queue {job.queue!r} was paused at {lane.paused_at.isoformat()}; someone must resume it.")
     if not any(job.queue in worker.queues for worker in liveness.live(session)):
         yield Cause("no_worker", f"No live worker serves the queue {job.queue!r}.")
     if job.state is State.QUEUED:
@@ -58,8 +58,20 @@ def _waits(session: Session, job: Job, now: datetime) -> Iterator[Cause]:
     elif job.run_at > now:
         yield _time(job)
     else:
+        if lane is not None and limits.is_limited(lane):
+            yield _limited(session, lane, now)
         ahead = _due_before(session, job, now)
         yield Cause("backlog", f"It is due. {_many(ahead)} of its queue go first.", ahead=ahead)
+
+
+def _limited(session: Session, lane: Queue, now: datetime) -> Cause:
+    said = []
+    if lane.max_running is not None:
+        said.append(f"{lane.max_running} at once, and {limits.busy(session, lane.name, COUNTED)} run or are about to")
+    if lane.rate is not None:
+        said.append(f"{lane.rate:g} a second")
+    detail = f"The queue {lane.name!r} lets so many of its jobs go: {'; '.join(said)}."
+    return Cause("limited", detail, limits.next_start(lane, now))
 
 
 def _held(session: Session, job: Job) -> Cause:

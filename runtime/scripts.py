@@ -18,7 +18,12 @@ log = structlog.get_logger()
 
 PATIENCE = 0.25  # seconds that a script may take: it must not hold up what it serves
 REST = 1.0  # seconds for which a Redis that failed is left alone
-_OPTIONS = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE, "max_connections": 10_000}
+_OPTIONS = {
+    "socket_connect_timeout": PATIENCE,
+    "socket_timeout": PATIENCE,
+    "max_connections": 10_000,
+    "max_retries": 0,  # kombu would try for six seconds to connect, and every thread would wait for that
+}
 
 
 class Away(Exception):

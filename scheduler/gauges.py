@@ -1,6 +1,6 @@
 """The gauges that only the ledger can tell: depth and age of the queues, the dead letter, the fleet."""
 
-from jobs import holds, liveness, queries, queues
+from jobs import holds, lanes, liveness, queries
 from jobs.model import Cause
 from jobs.states import State
 from runtime import clock, metrics
@@ -15,9 +15,9 @@ def refresh() -> None:
     """Read them anew. Several schedulers show the same figures: take the maximum."""
     now = clock.now()
     with snapshot() as session:
-        lanes, dead, workers = queues.lanes(session), queries.dead_counts(session), liveness.live(session)
+        found, dead, workers = lanes.lanes(session), queries.dead_counts(session), liveness.live(session)
         held = {name: (hold, holds.parked(session, name, MOST)) for name, hold in holds.read().items()}
-    for lane in lanes:
+    for lane in found:
         for state, count in ((State.SCHEDULED, lane.scheduled), (State.QUEUED, lane.queued), (State.RUNNING, lane.running)):
             metrics.queue_jobs.labels(lane.name, state).set(count)
         metrics.oldest_ready.labels(lane.name).set(lane.oldest_ready.total_seconds() if lane.oldest_ready else 0)

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, model_validator
 
+from tasks.capability import Capability
 from tasks.context import Context
+from tasks.fields import Shape
 from tasks.provider import Payload
 
 LARGEST = 30_000  # bytes: Segment takes 32 KB with all that is around them, the others take more
@@ -22,7 +24,7 @@ Properties = Annotated[dict[Annotated[str, Field(max_length=255)], JsonValue], A
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 
 
-class Event(Payload):
+class Deed(Shape):
     """Something that someone did. Whoever it was has a user_id, an anonymous_id, or both."""
 
     event: Annotated[str, Field(min_length=1, max_length=255)]
@@ -42,6 +44,10 @@ class Event(Payload):
         return self.time or context.accepted_at
 
 
+class Event(Deed, Payload):
+    """Something that someone did, and who is told."""
+
+
 def milliseconds(instant: datetime) -> int:
     """Since 1970."""
     return round(instant.timestamp() * 1000)
@@ -53,3 +59,5 @@ EVENT: dict[str, Any] = {
     "properties": {"order": 42, "total": 19.99, "currency": "EUR"},
     "time": "2026-11-02T09:30:00Z",
 }
+
+analytics_track = Capability.of("analytics.track", Deed, "Tell one account what someone did.", alike=False, example=EVENT)

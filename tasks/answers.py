@@ -72,6 +72,14 @@ class Answered(Exception):
         return Answer(reply.status, words, self.code, reply.headers, self.after, reply.snippet() or None)
 
 
+class Elsewhere(Exception):
+    """It went wrong at another's (where what is to be stored comes from, say), which says nothing of this provider."""
+
+    def __init__(self, error: TaskError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def judge(answer: Answer, provider: str, errors: Errors, *, repeatable: bool) -> TaskError:
     """The error that an answer is."""
     kind = _kind(answer, errors, repeatable=repeatable)

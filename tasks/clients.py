@@ -2,10 +2,12 @@
 
 import atexit
 import contextlib
+import importlib.util
 import os
 import threading
 import weakref
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -40,6 +42,15 @@ class Clients(Generic[Key, Client]):
             if close is not None:
                 with contextlib.suppress(Exception):  # a connection that is gone is closed
                     close()
+
+
+@lru_cache
+def is_installed(module: str) -> bool:
+    """Whether an SDK is there, by its module. It is not imported."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package above it
+        return False
 
 
 _all: "weakref.WeakSet[Clients[Any, Any]]" = weakref.WeakSet()

@@ -31,6 +31,7 @@ class Context:
     task: str
     attempt: int = 1
     deadline: float = field(default_factory=lambda: clock.monotonic() + 60)  # on the monotonic clock, in seconds
+    account: str | None = None  # that the job waits with, if any
     request_id: str | None = None
     traceparent: str | None = None
     write_line: Callable[[str, str], None] = _silent

@@ -2,9 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from tasks.egress import check_url
+
+
+class Shape(BaseModel):
+    """What is wanted, whoever does it."""
+
+    model_config = ConfigDict(extra="forbid")
+
 
 TargetUrl = Annotated[
     str,

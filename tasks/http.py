@@ -6,7 +6,7 @@
 import os
 import re
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from importlib import metadata
@@ -156,8 +156,15 @@ def _exchange(transport: egress.Transport, request: httpx2.Request, keep: int, *
         body,
         truncated,
         timedelta(seconds=clock.monotonic() - started),
-        tuple(value for value in request.url.params.values() if len(value) > 3),
+        tuple(_secrets(request)),
     )
+
+
+def _secrets(request: httpx2.Request) -> Iterator[str]:
+    """What a careless server might echo: the values of the query, and the credentials in headers without their scheme."""
+    yield from (value for value in request.url.params.values() if len(value) > 3)
+    named = (value.rpartition(" ")[2] for name, value in request.headers.items() if _SECRET_NAME.search(name))
+    yield from (value for value in named if len(value) > 3)
 
 
 def _read(response: httpx2.Response, keep: int) -> tuple[bytes, bool]:

@@ -1,6 +1,7 @@
 """An e-mail, as every provider of mail takes it."""
 
 import re
+from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -10,8 +11,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from runtime import clock
+from tasks.capability import Capability
 from tasks.context import Context
-from tasks.fields import HeaderName, HeaderValue, Subject
+from tasks.fields import HeaderName, HeaderValue, Shape, Subject
 from tasks.provider import Payload
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -46,7 +48,7 @@ Mailbox = Annotated[
 ]
 
 
-class Email(Payload):
+class Message(Shape):
     """The message: text, html, or both as alternatives."""
 
     sender: Annotated[Mailbox, Field(alias="from")]
@@ -77,6 +79,10 @@ class Email(Payload):
     def recipients(self) -> list[str]:
         """Each address once."""
         return list(dict.fromkeys(mailbox(text).addr_spec for text in (*self.to, *self.cc, *self.bcc)))
+
+
+class Email(Message, Payload):
+    """A message, and whose credentials send it."""
 
 
 def message_id(context: Context) -> str:
@@ -112,3 +118,12 @@ EXAMPLE: dict[str, Any] = {
     "subject": "Your report is ready",
     "text": "Dear Ada, it is at https://example.com/reports/1.",
 }
+
+email_send = Capability.of(
+    "email.send",
+    Message,
+    "Send an e-mail by the first account that can.",
+    alike=True,
+    timeout=timedelta(minutes=2),
+    example=EXAMPLE,
+)

@@ -34,7 +34,8 @@ class Step:
 
     `before` runs before anything goes out, and may refuse. `confirm` asks the other side how an earlier call ended: the
     result if it was done, None if surely not. It is asked `settled` after that call at the earliest, and `shown` after it at
-    the latest: then the other side may have forgotten.
+    the latest: then the other side may have forgotten. A `keyed` call is recognised by the other side: it is made again, and
+    an earlier one stays announced until it has succeeded.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Step:
     shown: timedelta = timedelta.max
     before: Callable[[], object] = _nothing
     account: str | None = None
+    keyed: bool = False
 
 
 def do(step: Step, book: Book | None, *, at_least_once: bool = False) -> Any:
@@ -62,30 +64,36 @@ def do(step: Step, book: Book | None, *, at_least_once: bool = False) -> Any:
     if entry is not None and entry.done_at is not None:
         return entry.result
     step.before()
-    if entry is not None:
+    if entry is not None and not step.keyed:
         found = _ask(step, entry, book, at_least_once=at_least_once)
         if found is not None:
             book.intend(step.name, step.account, entry)  # the receipt must be under our own claim
             book.keep(step.name, found)
             return found
     book.intend(step.name, step.account, entry)
-    return _call(step, book, at_least_once=at_least_once)
+    return _call(step, book, again=entry is not None, at_least_once=at_least_once)
 
 
-def _call(step: Step, book: Book, *, at_least_once: bool) -> Any:
+def _call(step: Step, book: Book, *, again: bool, at_least_once: bool) -> Any:
     try:
         result = to_jsonable_python(step.call(), fallback=repr, inf_nan_mode="null")
     except Duplicate as error:
         result = {"duplicate": True, "detail": error.detail}
-    except _NOT_DONE:
-        book.withdraw(step.name)
+    except _NOT_DONE as error:
+        if not step.keyed or (not again and _is_sure(error)):
+            book.withdraw(step.name)
         raise
     except Ambiguous as error:
-        if step.confirm is None and not at_least_once:
+        if step.confirm is None and not step.keyed and not at_least_once:
             raise Unconfirmed(str(error), status=error.status, code=error.code, detail=error.detail) from None
         raise
     book.keep(step.name, result)
     return result
+
+
+def _is_sure(error: Exception) -> bool:
+    """Whether nothing was done by a keyed call. An answer that is Transient may mean: ask again, with the same key."""
+    return not isinstance(error, Transient) or isinstance(error, RateLimited) or error.status is None
 
 
 def _ask(step: Step, entry: Receipt, book: Book, *, at_least_once: bool) -> Any:

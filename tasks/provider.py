@@ -4,13 +4,12 @@ What holds for every call stands here: the account is found, the attempt may sti
 announced and gets its receipt, whatever goes wrong becomes an error of the tree, and no secret gets out with it.
 """
 
-import importlib.util
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +19,8 @@ from jobs.policy import RetryPolicy
 from runtime import clock
 from tasks import accounts, answers, health, once
 from tasks.accounts import Account, AccountName, NotConfigured
-from tasks.answers import Answer, Answered, Errors
+from tasks.answers import Answer, Answered, Elsewhere, Errors
+from tasks.clients import is_installed
 from tasks.context import Context
 from tasks.registry import Task, catalogue
 
@@ -73,22 +73,22 @@ class Provider(Generic[A]):
     def __post_init__(self) -> None:
         providers[self.name] = self
 
-    def find(self, name: str | None = None) -> A:
-        """The account of that name, by default the one named as the provider.
+    def find(self, name: str | None = None, model: type[A] | None = None) -> A:
+        """The account of that name, by default the one named as the provider; `model`, if more is asked of it than of any.
 
         Raises:
             NotConfigured: it, or the SDK, is not there.
         """
-        if self.module is not None and not _is_installed(self.module):
+        if self.module is not None and not is_installed(self.module):
             raise NotConfigured(f"The client library of {self.name} is not installed. pip install 'treadle[{self.extra}]'")
-        return accounts.find(name or self.name, self.name, self.account)
+        return accounts.find(name or self.name, self.name, model or self.account)
 
-    def missing(self, name: str | None = None) -> str | None:
+    def missing(self, name: str | None = None, model: type[A] | None = None) -> str | None:
         """What keeps this process from taking jobs for an account, and what mends it; None: nothing does."""
         if accounts.is_elsewhere(name or self.name):
             return None
         try:
-            self.find(name)
+            self.find(name, model)
         except NotConfigured as missing:
             return str(missing)
         return None
@@ -127,12 +127,14 @@ class Provider(Generic[A]):
         confirm: Callable[..., Any] | None = None,
         settled: timedelta = timedelta(0),
         shown: timedelta = timedelta.max,
+        offline: bool = False,
         queue: str = "default",
         timeout: timedelta = timedelta(minutes=1),
         retry: RetryPolicy = ASKS,
         example: dict[str, Any],
     ) -> Callable[[Function], Function]:
-        """Declare a function of payload, account and context as the task `provider.operation`.
+        """Declare a function of payload, account and context as the task `provider.operation`. Its account may be of a
+        subclass, which asks for more: then the task is there for those accounts that have it.
 
         Args:
             operation: what it does.
@@ -141,16 +143,17 @@ class Provider(Generic[A]):
             confirm: the same parameters; asks how an earlier call ended: what it gave, or None if surely nothing was done.
             settled: how long after a call the provider surely shows it.
             shown: and for how long it surely does; later it is not asked.
+            offline: it is reckoned from the account's fields, without a call; the account's health has no part in it.
             queue, timeout, retry, example: as of any task.
         """
 
         def declare(function: Function) -> Function:
-            payload, *_ = get_type_hints(function, include_extras=True).values()
+            payload, model, *_ = get_type_hints(function, include_extras=True).values()
             summary = (inspect.getdoc(function) or "").partition("\n")[0]
             name = f"{self.name}.{operation}"
             basics: tuple[Any, ...] = (name, function, payload, True, queue, timeout, retry, summary, example)
             kept: dict[str, Any] = {"repeatable": repeatable, "confirm": confirm, "settled": settled, "shown": shown}
-            catalogue.add(ProviderTask(*basics, provider=self, **kept))
+            catalogue.add(ProviderTask(*basics, provider=self, model=model, offline=offline, **kept))
             return function
 
         return declare
@@ -161,18 +164,22 @@ class ProviderTask(Task):
     """Something that a provider can do."""
 
     provider: Provider[Any] = field(kw_only=True)
+    model: type[Account] = field(kw_only=True)
     repeatable: bool | timedelta = field(kw_only=True)
     confirm: Callable[..., Any] | None = field(default=None, kw_only=True)
     settled: timedelta = field(default=timedelta(0), kw_only=True)
     shown: timedelta = field(default=timedelta.max, kw_only=True)
+    offline: bool = field(default=False, kw_only=True)
 
-    def account(self, payload: Any) -> str:
-        return payload.account or self.provider.name
+    def account(self, payload: Any) -> str | None:
+        return None if self.offline else payload.account or self.provider.name
 
     def missing(self, payload: Any = None) -> str | None:
         if payload is not None:
-            return self.provider.missing(payload.account)
-        found = [self.provider.missing(name) for name in accounts.names(self.provider.name) or [self.provider.name]]
+            return self.provider.missing(payload.account, self.model)
+        found = [
+            self.provider.missing(name, self.model) for name in accounts.names(self.provider.name) or [self.provider.name]
+        ]
         return None if None in found else found[0]
 
     def call(self, payload: Any, context: Context) -> Any:
@@ -183,9 +190,11 @@ class ProviderTask(Task):
             Snooze, Cancelled, LeaseLost: the call was not made.
         """
         try:
-            account = self.provider.find(payload.account)
+            account = self.provider.find(payload.account, self.model)
         except NotConfigured as error:
             raise Rejected(str(error), code="not_configured") from None
+        if self.offline:
+            return self._guard(self.run, payload, account, context)
         ask = None if self.confirm is None else partial(self._guard, self.confirm, payload, account, context)
         step = once.Step(
             name=self.name,
@@ -221,19 +230,17 @@ class ProviderTask(Task):
     def _guard(
         self, function: Callable[..., Any], payload: Any, account: Account, context: Context, *, repeatable: bool = True
     ) -> Any:
-        failure, started = None, clock.monotonic()
+        failure, started, theirs = None, clock.monotonic(), not self.offline
         try:
             result = function(payload, account, context)
         except (Snooze, Cancelled, LeaseLost):
             raise
+        except Elsewhere as elsewhere:
+            failure, theirs = answers.cleaned(elsewhere.error), False
         except Exception as error:  # noqa: BLE001 - what an SDK raises is its own affair
             failure = self.provider.judge(error, repeatable=repeatable)
-        health.report(account, failure, timedelta(seconds=clock.monotonic() - started))
+        if theirs:
+            health.report(account, failure, timedelta(seconds=clock.monotonic() - started))
         if failure is None:
             return result
         raise failure  # not in the handler: what is raised there drags along a chain in which secrets may stand
-
-
-@lru_cache
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None

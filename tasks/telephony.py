@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from tasks.capability import Capability
+from tasks.fields import Shape
 from tasks.provider import Payload
 
 PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$"), Field(examples=["+4915123456789"])]
@@ -18,7 +20,7 @@ Spoken = Annotated[
 """Text of one or several lines."""
 
 
-class Sms(Payload):
+class Text(Shape):
     """A text message."""
 
     to: PhoneNumber = Field(description="in the form of E.164")
@@ -26,7 +28,11 @@ class Sms(Payload):
     text: Spoken = Field(description="it is split, and billed, by 160 characters; by 70 if one of them is not in GSM 03.38")
 
 
-class Call(Payload):
+class Sms(Text, Payload):
+    """A text message, and whose credentials send it."""
+
+
+class Speech(Shape):
     """A voice call that says a text and ends."""
 
     to: PhoneNumber = Field(description="in the form of E.164")
@@ -35,5 +41,14 @@ class Call(Payload):
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}-[A-Z]{2}$")] = "en-US"
 
 
+class Call(Speech, Payload):
+    """A voice call, and whose credentials make it."""
+
+
 SMS: dict[str, Any] = {"to": "+15005550010", "from": "+15005550006", "text": "Your parcel is at the door."}
 CALL: dict[str, Any] = {"to": "+15005550010", "from": "+15005550006", "text": "Your server is down. Please look."}
+
+sms_send = Capability.of("sms.send", Text, "Send a text message by the first account that can.", alike=True, example=SMS)
+voice_call = Capability.of(
+    "voice.call", Speech, "Call a number and say a text, by the first account that can.", alike=True, example=CALL
+)

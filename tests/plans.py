@@ -8,6 +8,12 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+OF_WHAT_IS_OPEN = {
+    *("jobs_due", "jobs_due_at", "jobs_parked", "jobs_hinted", "jobs_running", "jobs_expiring", "jobs_by_caller"),
+    "bulk_actions_due",
+}
+"""Indexes of some of what is not final: they may be read whole, for they do not grow with the history."""
+
 
 class Sent(NamedTuple):
     """A statement, as it went to the database."""
@@ -32,7 +38,7 @@ def watched(engine: sa.Engine) -> Iterator[list[Sent]]:
 
 
 def scanned(engine: sa.Engine, sent: Sent) -> set[str]:
-    """The tables that would be read from one end to the other, and "a sort" if rows would be sorted.
+    """The tables that would be read from one end to the other, on an index or not, and "a sort" if rows would be sorted.
 
     What the statement itself has already limited (SQLAlchemy names it anon_1) may be read whole, and sorted.
 
@@ -42,7 +48,12 @@ def scanned(engine: sa.Engine, sent: Sent) -> set[str]:
         if engine.dialect.name == "sqlite":
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent.statement}", sent.parameters).all()
             steps = [row[3] for row in rows]
-            tables = {match[1] for step in steps if (match := re.match(r"SCAN (?!anon_)(\w+)(?! USING)", step))}
+            whole = [
+                match
+                for step in steps
+                if (match := re.match(r"SCAN (?!anon_|CONSTANT ROW)(\w+)(?: USING.* INDEX (\w+))?", step))
+            ]
+            tables = {match[1] for match in whole if match[2] not in OF_WHAT_IS_OPEN}
             bounded = any(step.startswith("SCAN anon_") for step in steps)
             sorts = not bounded and any("TEMP B-TREE FOR ORDER BY" in step for step in steps)
             return tables | ({"a sort"} if sorts else set())
@@ -57,7 +68,8 @@ def _seen(plan: Any) -> Iterator[str]:
         for part in plan:
             yield from _seen(part)
     elif isinstance(plan, dict):
-        if plan.get("Node Type") == "Seq Scan":
+        scans = plan.get("Node Type") in {"Seq Scan", "Index Scan", "Index Only Scan"}
+        if scans and "Index Cond" not in plan and plan.get("Index Name") not in OF_WHAT_IS_OPEN:
             yield plan["Relation Name"]
         if plan.get("Node Type") == "Sort":
             yield "a sort"

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from runtime import accounts as given
 from runtime.duration import spell
+from tasks.capability import Capability
 from tasks.provider import Provider, ProviderTask, providers
 from tasks.rate import Calls
 from tasks.registry import catalogue
@@ -53,7 +54,17 @@ def _index(found: list[Provider[Any]]) -> str:
         "# Providers",
         "Made from the code by `make docs`. What holds for all of them is in [integrations.md](../integrations.md).",
         _table(("provider", "what", "tasks", "extra"), rows),
+        "## Capabilities",
+        "Asked for by what is wanted; several accounts may do it, see [integrations.md](../integrations.md#capabilities).",
+        _table(("task", "what", "by", "without `accounts`"), list(_capabilities())),
     )
+
+
+def _capabilities() -> Iterator[Row]:
+    for task in catalogue.all():
+        if isinstance(task, Capability):
+            ways = ", ".join(f"[{name}]({name}.md)" for name in sorted(task.ways)) or "–"
+            yield f"`{task.name}`", task.summary, ways, "all, by name" if task.alike else "the only one"
 
 
 def _page(provider: Provider[Any]) -> str:
@@ -102,6 +113,8 @@ def _task(task: ProviderTask) -> Iterator[str]:
 
 def _once(task: ProviderTask) -> str:
     who = task.provider.name
+    if task.offline:
+        return "It is reckoned from the account's fields: nothing is called."
     if isinstance(task.repeatable, timedelta):
         return f"Our key goes along on every attempt; {who} remembers it for {spell(task.repeatable)}."
     if task.repeatable:

@@ -88,6 +88,7 @@ def _context(job: Job, running: Running, member: Member) -> Context:
         task=job.task,
         attempt=job.attempt,
         deadline=running.deadline,
+        account=job.account,
         request_id=job.request_id,
         traceparent=job.traceparent,
         write_line=say,

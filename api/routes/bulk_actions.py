@@ -68,7 +68,7 @@ class ActionOut(BaseModel):
     """How a bulk action stands."""
 
     id: UUID
-    verb: Verb
+    verb: Verb | Literal["purge"]
     filter: dict[str, Any]
     rate: float | None
     state: Literal["running", "aborted", "finished"]

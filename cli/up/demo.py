@@ -9,8 +9,8 @@ from typing import Any
 from cli import show
 from cli.client import Client, Unreachable
 from cli.up.catcher import Catcher
+from client import FINAL
 
-FINAL = {"succeeded", "failed", "cancelled", "expired"}
 PATIENCE = 60.0
 
 

@@ -8,6 +8,7 @@ from jobs.model.events import Event, Notice, Rulebook
 from jobs.model.fleet import Queue, Worker
 from jobs.model.holds import Cause, Hold
 from jobs.model.jobs import Job, Label
+from jobs.model.journal import Audience, Entry
 from jobs.model.receipts import Receipt
 from jobs.model.rules import Endpoint, Source, Subscription
 from jobs.model.schedules import Schedule, Tick
@@ -17,11 +18,13 @@ __all__ = [
     "DEFAULT_TENANT",
     "ApiKey",
     "Attempt",
+    "Audience",
     "Base",
     "BulkAction",
     "Cause",
     "Deed",
     "Endpoint",
+    "Entry",
     "Event",
     "Hold",
     "IdempotencyKey",

@@ -12,7 +12,7 @@ from runtime.database import Base, Instant
 
 
 class ApiKey(Base):
-    """A caller's key: only its digest is kept."""
+    """A caller's key: only digests of its secrets are kept."""
 
     __tablename__ = "api_keys"
 
@@ -24,8 +24,14 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    tasks: Mapped[list[str] | None] = mapped_column(sa.JSON(none_as_null=True))  # patterns of the tasks that it reaches
+    queues: Mapped[list[str] | None] = mapped_column(sa.JSON(none_as_null=True))  # and of the queues; null: all
+    blind: Mapped[bool | None]  # payloads, results and errors are hidden from it
+    quota: Mapped[int | None]  # requests a minute; null: the setting's
+    digest_before: Mapped[str | None] = mapped_column(sa.String(64))  # of the secret that the last rotation replaced
+    before_until: Mapped[datetime | None]  # which is taken until then
 
-    __table_args__ = (CheckConstraint("scope IN ('read', 'write', 'admin')", name="scope_known"),)
+    __table_args__ = (CheckConstraint("scope IN ('read', 'operate', 'write', 'admin')", name="scope_known"),)
 
 
 class IdempotencyKey(Base):

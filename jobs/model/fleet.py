@@ -11,12 +11,15 @@ from runtime.database import Base
 
 
 class Queue(Base):
-    """A lane. Its pause is stored here and so outlives every restart."""
+    """A lane. Its pause and its limits are stored here and so outlive every restart."""
 
     __tablename__ = "queues"
 
     name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     paused_at: Mapped[datetime | None]
+    max_running: Mapped[int | None]  # jobs at once
+    rate: Mapped[float | None] = mapped_column(sa.Double)  # starts a second
+    paced_to: Mapped[datetime | None]  # the rate is used up until then
 
 
 class Worker(Base):

@@ -78,9 +78,17 @@ def report(account: Account, error: TaskError | None, elapsed: timedelta) -> Non
             lift(account)
 
 
+def volunteer(account: str) -> bool:
+    """Make the job of this attempt the probe of an account whose circuit is open. False if it is not time for one."""
+    hold = holds.memory.find(account)
+    if hold is None or hold.cause is not Cause.CIRCUIT or hold.until > clock.now():
+        return False
+    return _write(account, lambda session: holds.volunteer(session, account, current().job_id))
+
+
 def lift(account: Account) -> None:
     """The account answers: let its jobs go."""
-    if _write(account, lambda session: holds.lift(session, account.name)):
+    if _write(account.name, lambda session: holds.lift(session, account.name)):
         log.info("an account is well again", account=account.name)
 
 
@@ -119,14 +127,14 @@ def _in_turn(account: Account, rate: Calls) -> None:
     except Wait as full:
         why = f"{account.name} is at its rate of {rate.number} calls in {rate.per.total_seconds():g} s"
         if holds.memory.find(account.name) is None:
-            _write(account, lambda session: holds.pace(session, account.name, why, _a_second(rate)))
+            _write(account.name, lambda session: holds.pace(session, account.name, why, _a_second(rate)))
         raise Snooze(timedelta(seconds=full.seconds), why, account.name) from None
 
 
 def _asked(account: Account, error: RateLimited) -> None:
     span = None if error.after is None else min(error.after, LONGEST_WAIT)
     why = f"{account.name} asked us to wait: {error}"
-    _write(account, lambda session: holds.wait(session, account.name, why, _rate(account), span))
+    _write(account.name, lambda session: holds.wait(session, account.name, why, _rate(account), span))
     error.account = account.name
 
 
@@ -136,12 +144,12 @@ def _failed(account: Account, error: TaskError, elapsed: timedelta) -> None:
     said = counts.count(account.name, failed=True, took=elapsed.total_seconds(), words=str(error)[:500])
     hold, why = holds.memory.find(account.name, fresh=True), f"{account.name} fails: {error}"
     if _is_probe(hold):
-        _write(account, lambda session: holds.fail_probe(session, account.name, why, first, most))
+        _write(account.name, lambda session: holds.fail_probe(session, account.name, why, first, most))
         error.account = account.name
     elif said is Said.LATE or (hold is not None and hold.cause is Cause.CIRCUIT):
         error.account = None if refused else account.name
     elif refused or said is Said.OPEN:
-        _write(account, lambda session: holds.open_circuit(session, account.name, why, _rate(account), first, most))
+        _write(account.name, lambda session: holds.open_circuit(session, account.name, why, _rate(account), first, most))
         log.warning("an account's circuit opens", account=account.name, why=str(error)[:300])
         error.account = None if refused else account.name
 
@@ -154,13 +162,13 @@ def _a_second(rate: Calls) -> float:
     return rate.number / rate.per.total_seconds()
 
 
-def _write(account: Account, change: Callable[[Session], object]) -> bool:
+def _write(account: str, change: Callable[[Session], object]) -> bool:
     """Change the account's hold. With the database away nothing is claimed either, so nothing needs holding."""
     try:
         with transaction() as session:
             changed = bool(change(session))
     except Unavailable as error:
-        log.warning("a hold was not written: the database is away", account=account.name, error=str(error)[:300])
+        log.warning("a hold was not written: the database is away", account=account, error=str(error)[:300])
         return False
-    holds.memory.find(account.name, fresh=True)
+    holds.memory.find(account, fresh=True)
     return changed

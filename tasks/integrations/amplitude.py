@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 
 from jobs.errors import Transient, Unauthorized
 from tasks.accounts import BaseUrl
-from tasks.analytics import EVENT, Event, milliseconds
+from tasks.analytics import EVENT, Event, analytics_track, milliseconds
 from tasks.answers import Answered
 from tasks.context import Context
 from tasks.provider import Provider
@@ -61,3 +61,6 @@ def track(event: Event, account: Amplitude, context: Context) -> dict[str, Any]:
     if reply.status == 429:
         raise Answered(reply, after=None if "retry-after" in reply.headers else THROTTLED)
     return {"insert_id": context.key(), "events_ingested": reply.json()["events_ingested"]}
+
+
+analytics_track.by("amplitude.track")

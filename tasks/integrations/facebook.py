@@ -19,7 +19,7 @@ from tasks.fields import TargetUrl
 from tasks.provider import Payload, Provider
 from tasks.reply import Reply
 from tasks.rest import RestAccount
-from tasks.social import POST, Post, Words
+from tasks.social import POST, Post, Words, social_post
 
 
 class Facebook(RestAccount):
@@ -96,6 +96,9 @@ def post(payload: Post, account: Facebook, context: Context) -> dict[str, Any]:
     """
     reply = account.ask("POST", f"{account.page}/feed", message=payload.text, link=payload.link)
     return {"id": reply.json()["id"]}
+
+
+social_post.by("facebook.page.post")
 
 
 class Photo(Payload):

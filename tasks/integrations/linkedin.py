@@ -14,7 +14,7 @@ from tasks.answers import Answered
 from tasks.context import Context
 from tasks.provider import Provider
 from tasks.rest import RestAccount, bearer
-from tasks.social import POST, Post, Words
+from tasks.social import POST, Post, Words, social_post
 
 # https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/little-text-format; a #tag stays one
 _RESERVED = re.compile(r"[|{}@\[\]()<>\\*_~]|#(?!\w)")
@@ -79,6 +79,9 @@ def create_post(post: LinkedInPost, account: LinkedIn, context: Context) -> dict
     if reply.status == 429:
         raise Answered(reply, after=None if "retry-after" in reply.headers else _until_midnight())
     return {"id": reply.headers["x-restli-id"]}
+
+
+social_post.by("linkedin.post.create")
 
 
 def _until_midnight() -> timedelta:

@@ -12,7 +12,7 @@ from jobs.errors import Ambiguous
 from tasks.accounts import BaseUrl
 from tasks.answers import Answered
 from tasks.context import Context
-from tasks.mail import EXAMPLE, Email, mailbox, message_id
+from tasks.mail import EXAMPLE, Email, email_send, mailbox, message_id
 from tasks.provider import Provider
 from tasks.reply import Reply
 from tasks.rest import RestAccount, basic
@@ -94,6 +94,9 @@ def send(mail: Mail, account: Mailgun, context: Context) -> dict[str, Any]:
     """
     reply = account.call("POST", f"/v3/{account.domain}/messages", parts=list(_parts(mail, context)))
     return {"message_id": reply.json()["id"]}
+
+
+email_send.by("mailgun.send")
 
 
 def _parts(mail: Mail, context: Context) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from pydantic import Field, SecretStr, StringConstraints
 
 from tasks.accounts import BaseUrl
-from tasks.analytics import EVENT, Event, milliseconds
+from tasks.analytics import EVENT, Event, analytics_track, milliseconds
 from tasks.context import Context
 from tasks.provider import Provider
 from tasks.rate import Rate, rate
@@ -50,3 +50,6 @@ def track(event: Event, account: Mixpanel, context: Context) -> dict[str, Any]:
     query = urlencode({"strict": 1, "project_id": account.project_id})
     reply = account.call("POST", f"/import?{query}", json=[{"event": event.event, "properties": properties}])
     return {"insert_id": context.key(), "imported": reply.json()["num_records_imported"]}
+
+
+analytics_track.by("mixpanel.track")

@@ -14,6 +14,9 @@ from tasks.answers import Answered
 from tasks.clients import Clients
 from tasks.context import Context
 from tasks.fields import TargetUrl
+from tasks.payment import Charge as Taking
+from tasks.payment import Refund as Return
+from tasks.payment import in_units, payment_charge, payment_refund
 from tasks.provider import Payload, Provider
 from tasks.reply import Reply
 from tasks.rest import RestAccount, basic
@@ -98,6 +101,7 @@ paypal = Provider(
         "DECLINED": Rejected,  # with a 201
         "FAILED": Rejected,
         "CANCELLED": Rejected,
+        "PAYER_ACTION_REQUIRED": Rejected,  # an order that only its buyer can go on with
     },
     code=_code,
     probe=_look,
@@ -110,14 +114,24 @@ Mark = Annotated[str, StringConstraints(min_length=1, max_length=127)]
 UNITS = "in units of the currency, with its decimals: 19.99 euros, 1999 yen"
 
 
-class Order(Payload):
-    """What a buyer is to approve, on PayPal's pages, and pay."""
+class Purchase(Payload):
+    """What is to be paid."""
 
     amount: Annotated[Amount, Field(description=UNITS)]
     currency: Currency
     description: Mark | None = None
     custom_id: Mark | None = Field(None, description="yours; it comes back in PayPal's reports and webhooks")
     invoice_id: Mark | None = Field(None, description="yours; PayPal refuses one that was paid")
+
+    def unit(self) -> dict[str, Any]:
+        """As PayPal wants it said."""
+        marks = self.model_dump(include={"description", "custom_id", "invoice_id"}, exclude_none=True)
+        return {**marks, "amount": {"currency_code": self.currency, "value": self.amount}}
+
+
+class Order(Purchase):
+    """What a buyer is to approve, on PayPal's pages, and pay."""
+
     return_url: TargetUrl | None = Field(None, description="where the buyer comes back to, having approved")
     cancel_url: TargetUrl | None = Field(None, description="or not")
 
@@ -129,11 +143,10 @@ class Order(Payload):
 )
 def create_order(order: Order, account: PayPal, context: Context) -> dict[str, Any]:
     """Create an order. The result has the address (`approve`) where the buyer approves it; then it can be captured."""
-    unit = order.model_dump(include={"description", "custom_id", "invoice_id"}, exclude_none=True)
     pages = order.model_dump(include={"return_url", "cancel_url"}, exclude_none=True)
     body = {
         "intent": "CAPTURE",
-        "purchase_units": [{**unit, "amount": {"currency_code": order.currency, "value": order.amount}}],
+        "purchase_units": [order.unit()],
         **({"application_context": pages} if pages else {}),
     }
     made = account.post("/v2/checkout/orders", body, context).json()
@@ -150,8 +163,42 @@ class Capture(Payload):
 @paypal.task("order.capture", repeatable=ORDERS_REMEMBERED, example={"order": "5O190127TN364715T"})
 def capture_order(capture: Capture, account: PayPal, context: Context) -> dict[str, Any]:
     """Take the money for an order that its buyer has approved. One that was captured before is a success."""
-    reply = account.post(f"/v2/checkout/orders/{capture.order}/capture", {}, context)
+    return _captured(account.post(f"/v2/checkout/orders/{capture.order}/capture", {}, context))
+
+
+class Charge(Purchase):
+    """What a buyer pays with the PayPal account that they let you keep."""
+
+    vault_id: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{1,255}$")] = Field(description="of that account")
+
+
+@paypal.task(
+    "order.charge",
+    repeatable=ORDERS_REMEMBERED,
+    example={"amount": "19.99", "currency": "EUR", "vault_id": "8kk8451t", "custom_id": "order-7"},
+)
+def charge_order(charge: Charge, account: PayPal, context: Context) -> dict[str, Any]:
+    """Take money from a PayPal account that its owner let you keep; nobody need approve it."""
+    body = {
+        "intent": "CAPTURE",
+        "purchase_units": [charge.unit()],
+        "payment_source": {"paypal": {"vault_id": charge.vault_id}},
+    }
+    return _captured(account.post("/v2/checkout/orders", body, context))
+
+
+def _charge(charge: Taking) -> dict[str, Any]:
+    amount = in_units(charge.amount, charge.currency)
+    return {"amount": amount, "currency": charge.currency, "vault_id": charge.source, "custom_id": charge.reference}
+
+
+payment_charge.by("paypal.order.charge", _charge)
+
+
+def _captured(reply: Reply) -> dict[str, Any]:
     made = reply.json()
+    if made["status"] != "COMPLETED":
+        raise Answered(reply, code=made["status"])
     (taken,) = made["purchase_units"][0]["payments"]["captures"]
     _check(taken, reply)
     return {"id": made["id"], "status": made["status"], "capture": taken["id"], "capture_status": taken["status"]}
@@ -187,6 +234,14 @@ def refund_capture(refund: Refund, account: PayPal, context: Context) -> dict[st
     made = reply.json()
     _check(made, reply)
     return {"id": made["id"], "status": made["status"], "amount": made.get("amount")}
+
+
+def _refund(refund: Return) -> dict[str, Any]:
+    amount = in_units(refund.amount, refund.currency)
+    return {"capture": refund.payment, "amount": amount, "currency": refund.currency}
+
+
+payment_refund.by("paypal.capture.refund", _refund)
 
 
 def _check(made: Any, reply: Reply) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from tasks.accounts import BaseUrl
-from tasks.analytics import EVENT, Event, Id, Properties
+from tasks.analytics import EVENT, Event, Id, Properties, analytics_track
 from tasks.context import Context
 from tasks.provider import Payload, Provider
 from tasks.rate import Rate, rate
@@ -35,6 +35,9 @@ def track(event: Event, account: Segment, context: Context) -> dict[str, Any]:
     """Tell Segment what someone did."""
     said = {"event": event.event, "properties": event.properties, "timestamp": event.happened(context).isoformat()}
     return _send(account, context, "track", userId=event.user_id, anonymousId=event.anonymous_id, **said)
+
+
+analytics_track.by("segment.track")
 
 
 class Person(Payload):

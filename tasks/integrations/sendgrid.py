@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 
 from tasks.accounts import BaseUrl
 from tasks.context import Context
-from tasks.mail import EXAMPLE, Email, mailbox, message_id
+from tasks.mail import EXAMPLE, Email, email_send, mailbox, message_id
 from tasks.provider import Provider
 from tasks.rest import RestAccount, bearer
 
@@ -44,6 +44,9 @@ def send(mail: Mail, account: SendGrid, context: Context) -> dict[str, Any]:
     """
     reply = account.call("POST", "/v3/mail/send", json=_body(mail, context))
     return {"message_id": reply.headers.get("x-message-id")}
+
+
+email_send.by("sendgrid.send")
 
 
 def _body(mail: Mail, context: Context) -> dict[str, Any]:

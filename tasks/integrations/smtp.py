@@ -1,6 +1,5 @@
 """SMTP: any mail server."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -8,9 +7,8 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from tasks.accounts import Account
 from tasks.context import Context
-from tasks.mail import EXAMPLE, Email, compose, mailbox
+from tasks.mail import EXAMPLE, Email, compose, email_send, mailbox
 from tasks.provider import Provider
-from tasks.registry import catalogue
 from tasks.smtp import Server, announce, hand_over, session
 
 
@@ -47,4 +45,4 @@ def send(payload: Email, account: Smtp, context: Context) -> dict[str, Any]:
     return {"message_id": message["Message-ID"], "accepted": accepted, "refused": refused}
 
 
-catalogue.add(replace(catalogue.find("smtp.send"), name="email.send"))
+email_send.by("smtp.send")

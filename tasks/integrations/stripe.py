@@ -10,6 +10,8 @@ from tasks.accounts import Account, BaseUrl
 from tasks.answers import Answer
 from tasks.clients import Clients
 from tasks.context import Context
+from tasks.payment import Charge, payment_charge, payment_refund
+from tasks.payment import Refund as Return
 from tasks.provider import CONNECT, Payload, Provider
 from tasks.rate import Rate, rate
 
@@ -97,6 +99,21 @@ def create_payment_intent(payment: PaymentIntent, account: Stripe, context: Cont
     return _kept(made, "status", "amount", "amount_received", "currency", "customer", "latest_charge")
 
 
+def _charge(charge: Charge) -> dict[str, Any]:
+    return {
+        "amount": _amount(charge),
+        "currency": charge.currency.lower(),
+        "payment_method": charge.source,
+        "customer": charge.customer,
+        "metadata": {"reference": charge.reference} if charge.reference else {},
+        "confirm": True,
+        "off_session": True,
+    }
+
+
+payment_charge.by("stripe.payment_intent.create", _charge)
+
+
 class Refund(Payload):
     """What to pay back: a payment, or a charge of old."""
 
@@ -112,6 +129,14 @@ def create_refund(refund: Refund, account: Stripe, context: Context) -> dict[str
     params: RefundCreateParams = _params(refund)
     made = clients.get(account).v1.refunds.create(params, {"idempotency_key": context.key()})
     return _kept(made, "status", "amount", "currency", "payment_intent", "charge")
+
+
+def _refund(refund: Return) -> dict[str, Any]:
+    what = "payment_intent" if refund.payment.startswith("pi_") else "charge"
+    return {what: refund.payment, "amount": _amount(refund)}
+
+
+payment_refund.by("stripe.refund.create", _refund)
 
 
 class Customer(Payload):
@@ -130,6 +155,11 @@ def create_customer(customer: Customer, account: Stripe, context: Context) -> di
     params: CustomerCreateParams = _params(customer)
     made = clients.get(account).v1.customers.create(params, {"idempotency_key": context.key()})
     return _kept(made, "email", "name")
+
+
+def _amount(money: Charge | Return) -> int:
+    """Stripe counts hundredths of two currencies that have none. https://docs.stripe.com/currencies#special-cases"""
+    return money.amount * (100 if money.currency in {"ISK", "UGX"} else 1)
 
 
 def _params(payload: Payload) -> Any:

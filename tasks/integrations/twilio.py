@@ -17,7 +17,7 @@ from tasks.fields import TargetUrl
 from tasks.provider import Provider
 from tasks.rate import Rate, rate
 from tasks.rest import RestAccount, basic
-from tasks.telephony import CALL, SMS, Call, Sms
+from tasks.telephony import CALL, SMS, Call, Sms, sms_send, voice_call
 
 PAGE = 100  # resources that are looked through for an earlier call
 
@@ -81,6 +81,9 @@ def send_sms(sms: Sms, account: Twilio, context: Context) -> dict[str, Any]:
     return _create(account, "Messages", context, To=sms.to, From=sms.sender, Body=sms.text)
 
 
+sms_send.by("twilio.sms.send")
+
+
 def _find_call(call: Call, account: Twilio, context: Context) -> dict[str, Any] | None:
     found = earlier.pick(_list(account, "Calls", call.to, context), lambda made: made["from"] == call.sender)
     return found and _kept(found)
@@ -94,6 +97,9 @@ def create_call(call: Call, account: Twilio, context: Context) -> dict[str, Any]
     """
     twiml = f"<Response><Say language={quoteattr(call.language)}>{escape(call.text)}</Say></Response>"
     return _create(account, "Calls", context, To=call.to, From=call.sender, Twiml=twiml)
+
+
+voice_call.by("twilio.call.create")
 
 
 def _create(account: Twilio, resource: str, context: Context, **form: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tasks.provider import Payload, Provider
 from tasks.rate import Rate, rate
 from tasks.reply import Reply
 from tasks.rest import RestAccount
-from tasks.social import Post
+from tasks.social import Post, social_post
 
 PostId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")]
 
@@ -92,6 +92,9 @@ def create_post(post: XPost, account: X, context: Context) -> dict[str, Any]:
     }
     reply = account.ask("POST", "/2/tweets", json={name: value for name, value in body.items() if value is not None})
     return {"id": reply.json()["data"]["id"]}
+
+
+social_post.by("x.post.create")
 
 
 class XPostId(Payload):

@@ -1,4 +1,4 @@
-"""email.send against a real SMTP server (aiosmtpd), and against one that breaks off wherever it is told to."""
+"""smtp.send against a real SMTP server (aiosmtpd), and against one that breaks off wherever it is told to."""
 
 import email
 import email.policy
@@ -90,11 +90,11 @@ def server(configure: Callable[..., None]) -> Iterator[Server]:
 @pytest.fixture
 def context() -> Context:
     load()
-    return Context(job_id=uuid4(), task="email.send")
+    return Context(job_id=uuid4(), task="smtp.send")
 
 
 def run(context: Context, **payload: Any) -> Any:
-    task = catalogue.find("email.send")
+    task = catalogue.find("smtp.send")
     return task.call(task.read(LETTER | payload), context)
 
 
@@ -341,7 +341,7 @@ def test_no_message_without_trust_or_wish(server: Server, context: Context) -> N
 
 def test_an_unknown_outcome_is_not_repeated() -> None:
     load()
-    assert catalogue.find("email.send").retry.on_unknown == "confirm"
+    assert catalogue.find("smtp.send").retry.on_unknown == "confirm"
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_an_unknown_outcome_is_not_repeated() -> None:
 def test_payloads_that_cannot_be(change: dict[str, Any]) -> None:
     load()
     with pytest.raises(Invalid):
-        catalogue.find("email.send").read(LETTER | change)
+        catalogue.find("smtp.send").read(LETTER | change)
 
 
 words = st.text(max_size=80)
@@ -396,10 +396,10 @@ def test_whatever_is_accepted_makes_the_headers_it_names_and_no_other(
     load()
     payload = LETTER | {"to": [f"{name} <ada@example.com>"], "subject": subject, "text": text, "headers": {key: header}}
     try:
-        letter: Email = catalogue.find("email.send").read(payload)
+        letter: Email = catalogue.find("smtp.send").read(payload)
     except Invalid:
         return
-    raw = compose(letter, Context(job_id=uuid4(), task="email.send")).as_bytes()
+    raw = compose(letter, Context(job_id=uuid4(), task="smtp.send")).as_bytes()
     head = raw.partition(b"\r\n\r\n")[0]
     named = {line.partition(b":")[0].lower() for line in head.split(b"\r\n") if not line.startswith((b" ", b"\t"))}
     ours = {b"from", b"to", b"subject", b"date", b"message-id", b"x-treadle-job", b"mime-version"}

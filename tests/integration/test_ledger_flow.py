@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, select
 
-from jobs import attempts, flow, queues, store
+from jobs import attempts, flow, lanes, queues, store
 from jobs.model import Job
 from jobs.states import State
 from jobs.submit import submit
@@ -192,7 +192,7 @@ def test_the_lanes(clock: Clock) -> None:
         queues.pause(session, "cpu")
     clock.advance(4)
     with snapshot() as session:
-        default, cpu, gone = queues.lanes(session)
+        default, cpu, gone = lanes.lanes(session)
     assert (default.name, default.scheduled, default.queued, default.running) == ("default", 2, 1, 1)
     assert default.oldest_ready == timedelta(seconds=4)
     assert (cpu.name, cpu.paused_at, cpu.oldest_ready) == ("cpu", clock.now() - timedelta(seconds=4), None)
@@ -216,4 +216,4 @@ def test_a_queue_may_be_paused_by_many_at_once_and_keeps_its_first_time(clock: C
     with transaction() as session:
         queues.pause(session, "default")
     with snapshot() as session:
-        assert queues.lanes(session)[0].paused_at == first
+        assert lanes.lanes(session)[0].paused_at == first

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,11 +93,26 @@ def test_the_image_is_pinned_hashed_and_not_root() -> None:
     assert re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)[-1] == "10001:10001"
 
 
+def _locked(name: str) -> dict[str, str]:
+    """The versions that a lock has, by package."""
+    return dict(re.findall(r"^([a-z0-9_.-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+
+
+def test_the_image_with_the_sdks_is_the_plain_one_and_every_extra() -> None:
+    plain, whole = _locked("requirements.txt"), _locked("requirements-all.txt")
+    assert plain.items() <= whole.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {Requirement(text).name for each in project["optional-dependencies"].values() for text in each}
+    assert named - {"treadle"} <= whole.keys(), "make lock"
+    assert whole.items() <= _locked("requirements-dev.txt").items(), "what is tested is not what is shipped"
+
+
 def test_the_lock_holds_what_the_redis_transport_imports() -> None:
-    locked = set(re.findall(r"^([a-z0-9_.-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     needed = [Requirement(text) for text in requires("kombu") or ()]
     extra = {need.name for need in needed if need.marker and need.marker.evaluate({"extra": "redis"})}
-    assert extra <= locked, "name kombu[redis], or its packages, in pyproject.toml and lock again"
+    assert extra <= _locked("requirements.txt").keys(), (
+        "name kombu[redis], or its packages, in pyproject.toml and lock again"
+    )
 
 
 # The services

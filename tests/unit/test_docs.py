@@ -17,7 +17,17 @@ from runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-MINE = ("glossary", "decisions/*", "reliability", "operations", "security", "configuration", "integrations", "events")
+MINE = (
+    "glossary",
+    "client",
+    "decisions/*",
+    "reliability",
+    "operations",
+    "security",
+    "configuration",
+    "integrations",
+    "events",
+)
 PAGES = sorted(path for name in MINE for path in DOCS.glob(f"{name}.md"))
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 

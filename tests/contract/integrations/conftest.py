@@ -1,26 +1,21 @@
 """The bench of the conformance suite: a provider's task, run by the worker's own code on a real ledger, against a fake."""
 
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 import structlog
 
-from jobs import attempts, holds, liveness, store
+from jobs import holds
 from jobs.model import Attempt, Job, LogLine, Receipt
-from jobs.outcome import Verdict
-from jobs.states import State
-from runtime import clock, database, logs
+from runtime import database, logs
 from runtime.accounts import variable
-from runtime.database import snapshot, transaction
+from runtime.database import snapshot
 from tasks import clients, http
 from tasks.health.circuit import counts
 from tasks.health.limiter import rates
@@ -28,22 +23,17 @@ from tasks.provider import ProviderTask
 from tests import make
 from tests.contract.integrations.entry import Entry
 from tests.contract.integrations.fake import Fake
-from workers.attempt import attempt
-from workers.member import Member
-from workers.settlement import settle
+from tests.trial import Trial
 
 
 @dataclass
-class Bench:
-    """Where a task is tried. `log` is all that was logged so far."""
+class Bench(Trial[ProviderTask]):
+    """Where a provider's task is tried. `log` is all that was logged so far."""
 
-    task: ProviderTask
     entry: Entry
     fake: Fake
     configure: Callable[..., None]
     log: Callable[[], str]
-    member: Member = field(default_factory=lambda: Member("threads", ["default"], 1, always_trusted=True))
-    verdict: Verdict | None = None
 
     def call_at(self, url: str, patience: str = "15s") -> None:
         """From now on the account's address is this one, and a call may take so long."""
@@ -53,52 +43,13 @@ class Bench:
 
     def submit(self) -> UUID:
         """A job of the task, as the door would take it."""
-        payload = self.entry.payloads.get(self.task.name, self.task.example)
-        self.task.accept(payload)
-        with transaction() as session:
-            self.member.id = liveness.register(session, os.getpid(), "threads", ["default"], 1)
-            return make.job(session, State.QUEUED, task=self.task.name, payload=payload, retry=self.task.retry).id
-
-    def run(self, job_id: UUID, *, dies: bool = False) -> Job:
-        """One attempt. A worker that `dies` does so after all its calls, before their outcome is recorded."""
-        job = self._claim(job_id)
-        running, self.verdict = attempt(self.task, job, self.member)
-        self.member.roll.remove(running)
-        if dies:
-            with transaction() as session:
-                left = liveness.rescue(session, job, poison=99, guilty=False)
-        else:
-            left = settle(running, self.verdict)
-        assert left is not None
-        return left
-
-    def error(self, job_id: UUID) -> dict[str, Any]:
-        """What the last attempt's row says of its error."""
-        with snapshot() as session:
-            last = sa.select(Attempt.error).where(Attempt.job_id == job_id).order_by(Attempt.epoch.desc()).limit(1)
-            return session.scalar(last) or {}
-
-    def age(self, job_id: UUID) -> None:
-        """Let a day pass since the job's calls were announced."""
-        with transaction() as session:
-            yesterday = clock.now() - timedelta(days=1)
-            session.execute(sa.update(Receipt).where(Receipt.job_id == job_id).values(intended_at=yesterday))
+        return self.take(self.entry.payloads.get(self.task.name, self.task.example))
 
     def rows(self) -> str:
         """The whole ledger as text."""
         tables = [model.__table__ for model in (Job, Attempt, LogLine, Receipt)]
         with snapshot() as session:
             return "\n".join(repr(tuple(row)) for table in tables for row in session.execute(sa.select(table)))
-
-    def _claim(self, job_id: UUID) -> Job:
-        assert self.member.id is not None
-        now = clock.now()
-        with transaction() as session:
-            session.execute(sa.update(Job).where(Job.id == job_id).values(run_at=now))
-            store.release(session, [job_id], now)
-            claimed = attempts.claim(session, job_id, self.member.id, now)
-        assert claimed is not None
-        return claimed
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ The payload is the task's own example, or `payloads[task]`. All else is the suit
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jobs.errors import TaskError
@@ -50,8 +50,9 @@ class Entry:
         payloads: by task, where the task's example will not do.
         key: finds the idempotency key in a request; needed if a task says for how long the provider remembers keys.
         address: the account's fields that hold the fake's address.
-        error: the body of an error in the provider's form, from a status and words.
-        expects: the class for a case (the names in `CASES`) where the provider differs from the rules; None: success.
+        error: the body of an error in the provider's form, from a status and words; or all of the answer, if it is no JSON.
+        expects: the class for a case (the names in `CASES`, or "task: case") where the provider differs from the rules;
+            None: success.
         aside: answers to requests beside the one that counts, such as for a token.
         found, absent: by task, answers to the question whether an earlier call was done, for tasks with `confirm`; or a
             function that makes the answer from the job's id.
@@ -74,6 +75,17 @@ class Entry:
     special: Sequence[Special] = ()
     specification: str | Mapping[str, str] | None = None
     elsewhere: str | None = None
+
+    def refusal(self, status: int, words: str, **headers: str) -> Answer:
+        """An error in the provider's form."""
+        said = self.error(status, words)
+        if isinstance(said, Answer):
+            return replace(said, headers={**said.headers, **headers})
+        return Answer(status, said, headers=headers)
+
+    def expected(self, task: str, case: str, usual: type[TaskError]) -> type[TaskError] | None:
+        """The class for a case; None: success."""
+        return self.expects.get(f"{task}: {case}", self.expects.get(case, usual))
 
 
 def entry(provider: str) -> Entry:

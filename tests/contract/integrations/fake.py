@@ -27,6 +27,15 @@ class Request:
         """Its body as a form."""
         return dict(parse_qsl(self.body.decode()))
 
+    def args(self) -> dict[str, str]:
+        """Its query."""
+        return dict(parse_qsl(self.query))
+
+    def content(self) -> bytes:
+        """Its body, without what only parts it."""
+        _, parted, boundary = self.headers.get("content-type", "").partition("boundary=")
+        return self.body.replace(boundary.strip('"').encode(), b"") if parted else self.body
+
     def echo(self) -> str:
         """All of it as text, credentials and all: what a careless third party might answer."""
         return f"{self.method} {self.path}?{self.query} {dict(self.headers)} {self.body.decode(errors='replace')}"

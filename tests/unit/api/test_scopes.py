@@ -57,7 +57,10 @@ NEEDS: dict[str, Scope] = {
     "GET /v1/providers": "read",
     "POST /v1/providers/{account}/check": "write",
     "GET /v1/queues": "read",
+    "GET /v1/queues/{name}": "read",
+    "PATCH /v1/queues/{name}": "admin",
     "POST /v1/queues/{name}/pause": "admin",
+    "POST /v1/queues/{name}/purge": "admin",
     "POST /v1/queues/{name}/resume": "admin",
     "GET /v1/schedules": "read",
     "POST /v1/schedules": "write",
@@ -84,7 +87,7 @@ HOOKS = {f"{method} /v1/hooks/{path}" for method in ("GET", "OPTIONS", "POST") f
 """Where providers call: their signature is the key."""
 OPEN = {"GET /livez", "GET /readyz", "GET /metrics", "GET /problems/{kind}"} | HOOKS
 """What answers without a key of ours."""
-DOCUMENTS = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+DOCUMENTS = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
 
 
 def routes() -> dict[str, RouteContext]:

@@ -153,17 +153,12 @@ def test_a_list_keeps_ids_whole_and_says_how_to_go_on(api: Pretended, treadle: T
     assert "--cursor abc" in out
 
 
-def test_watching_ends_with_the_job_and_says_how_it_went(api: Pretended, treadle: Treadle) -> None:
-    path = f"/v1/jobs/{JOB['id']}"
-    for state in ("queued", "running", "running", "succeeded"):
-        api.on("GET", path, {**JOB, "state": state, "result": {"status": 200}})
-    code, out, _ = treadle("jobs", "watch", str(JOB["id"]))
-    assert code == 0
-    assert [line.split(",")[0] for line in out.splitlines()[:3]] == ["queued", "running", "succeeded"]
-    api.on("GET", path, JOB)
-    api.answers["GET", path] = [(200, JOB)]
-    code, _, err = treadle("jobs", "watch", str(JOB["id"]))
-    assert (code, err) == (1, "treadle: The job failed: 404 Not Found\n")
+def test_what_has_many_fields_is_shown_and_changed_whole(api: Pretended, treadle: Treadle) -> None:
+    api.on("GET", "/v1/schedules/nightly", SCHEDULE)
+    api.on("PATCH", "/v1/schedules/nightly", SCHEDULE)
+    assert "Europe/Paris" in treadle("schedules", "show", "nightly")[1]
+    treadle("schedules", "change", "nightly", '{"cron": "0 4 * * *"}')
+    assert api.body == {"cron": "0 4 * * *"}
 
 
 def test_schedules(api: Pretended, treadle: Treadle) -> None:
@@ -199,6 +194,7 @@ def test_providers(api: Pretended, treadle: Treadle) -> None:
 def test_checking_an_account_follows_its_job(api: Pretended, treadle: Treadle) -> None:
     done = JOB | {"state": "succeeded", "reason": None, "result": {"answers": True}, "error": None}
     api.on("POST", "/v1/providers/stripe/check", done, 202)
+    api.on("GET", f"/v1/jobs/{JOB['id']}/events", None, 204)
     api.on("GET", f"/v1/jobs/{JOB['id']}", done)
     code, out, _ = treadle("providers", "check", "stripe")
     assert code == 0

@@ -15,6 +15,7 @@ from jobs.model import Receipt
 from jobs.policy import RetryPolicy
 from tasks import Context, catalogue, clients, load, provider
 from tasks.accounts import Account
+from tasks.answers import Elsewhere
 from tasks.clients import Clients
 from tasks.provider import Payload, Provider, ProviderTask, providers
 from tasks.registry import Catalogue
@@ -56,10 +57,12 @@ def _alone(monkeypatch: pytest.MonkeyPatch, configure: Callable[..., None]) -> I
     providers.pop("bank", None)
 
 
-def declared(does: Callable[..., Any], repeatable: bool | timedelta = True, **of: Any) -> ProviderTask:
+def declared(
+    does: Callable[..., Any], repeatable: bool | timedelta = True, offline: bool = False, **of: Any
+) -> ProviderTask:
     bank = Provider("bank", account=Bank, **of)
 
-    @bank.task("pay", repeatable=repeatable, example={"amount": 1})
+    @bank.task("pay", repeatable=repeatable, offline=offline, example={"amount": 1})
     def pay(payment: Sum, account: Bank, context: Context) -> Any:
         """Pay a sum.
 
@@ -110,8 +113,9 @@ def test_a_job_is_refused_if_its_account_is_missing_or_anothers() -> None:
     assert rejected.value.code == "not_configured"
 
 
-def test_a_missing_sdk_is_said_with_the_line_that_brings_it() -> None:
-    task = declared(lambda *_: None, extra="bank", module="no_such_sdk")
+@pytest.mark.parametrize("module", ["no_such_sdk", "no_such_sdk.storage.blob"])
+def test_a_missing_sdk_is_said_with_the_line_that_brings_it(module: str) -> None:
+    task = declared(lambda *_: None, extra="bank", module=module)
     assert task.missing() == "The client library of bank is not installed. pip install 'treadle[bank]'"
     with pytest.raises(Invalid, match="pip install 'treadle\\[bank\\]'"):
         task.accept({})
@@ -144,6 +148,33 @@ def test_no_secret_leaves_in_an_exception_or_its_chain(error: Exception) -> None
         call(declared(raising(error)))
     assert caught.value.__cause__ is caught.value.__context__ is None
     assert "hunter22" not in repr(caught.value) + str(caught.value.detail)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the account's health was asked and told."""
+    said: list[Any] = []
+    monkeypatch.setattr("tasks.health.admit", lambda *_: said.append("may it be called?"))
+    monkeypatch.setattr("tasks.health.report", lambda _, failure, __: said.append(failure))
+    return said
+
+
+def test_what_goes_wrong_elsewhere_is_the_job_s_error_and_says_nothing_of_the_account(told: list[Any]) -> None:
+    with pytest.raises(Transient, match="the source is away") as caught:
+        call(declared(raising(Elsewhere(Transient("the source is away, hunter22-secret")))))
+    assert "hunter22" not in str(caught.value)
+    assert caught.value.__context__ is None
+    assert told == ["may it be called?"]
+
+
+def test_what_is_reckoned_without_a_call_neither_asks_nor_tells_of_the_account_s_health(told: list[Any]) -> None:
+    task = declared(lambda payment, account, _: payment.amount, offline=True)
+    assert call(task, amount=7) == 7
+    assert task.account(task.read({})) is None
+    with pytest.raises(TaskError) as caught:
+        call(declared(raising(ValueError("hunter22-secret")), offline=True))
+    assert "hunter22" not in repr(caught.value) + str(caught.value.detail)
+    assert not told
 
 
 def test_a_cancelled_job_makes_no_call() -> None:
