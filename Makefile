@@ -49,11 +49,11 @@ lint: $(VENV)/.ready-dev ## Format, lint and import contracts, looked at only
 types: $(VENV)/.ready-dev ## mypy, strict
 	$(bin)/mypy
 
-chaos: $(VENV)/.ready-dev ## The chaos tests in short, as CI runs them, with a table of what they measured
+chaos: $(VENV)/.ready-dev ## The chaos tests of every commit, with a table of what they measured
 	$(pytest) tests/chaos
 
-chaos-full: $(VENV)/.ready-dev ## In long, on both databases; the table goes into docs/reliability.md
-	$(pytest) tests/chaos -m "long or not short" --table docs/reliability.md
+chaos-full: $(VENV)/.ready-dev ## All of them, in their long forms, on both databases; the table goes into docs/reliability.md
+	$(pytest) tests/chaos -m "not short" --table docs/reliability.md
 
 guards: $(VENV)/.ready-dev ## Take out one guard at a time; a test must notice each
 	$(bin)/python -m tests.guards

@@ -8,10 +8,19 @@ from typing import Protocol
 import pytest
 
 from tests.chaos import table
+from tests.chaos.gate import GATE
 from tests.laboratory import Lab
 from tests.servers import Postgres, Valkey
 
 _ROW = "fault"  # a report's property, which comes along from the processes that the suite is spread over
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is not of every commit is for `make chaos-full`."""
+    for item in items:
+        folder, _, name = item.nodeid.rpartition("tests/chaos/")
+        if not folder and name != item.nodeid and name not in GATE:
+            item.add_marker(pytest.mark.long)
 
 
 class Record(Protocol):
