@@ -107,11 +107,15 @@ def _given_or_none() -> Mapping[str, given.Fields]:
 
 def _mending(name: str, model: type[Account], error: ValidationError) -> str:
     parts = [
-        (str(part["loc"][0]), part["type"], plainly(part["msg"]))
-        for part in error.errors(include_input=False, include_url=False)
+        (part["loc"], part["type"], plainly(part["msg"])) for part in error.errors(include_input=False, include_url=False)
     ]
-    wrong = [f"{given.variable(name, field)}: {why}." for field, kind, why in parts if kind != "missing"]
-    missing = [_setting(name, field, model) for field, kind, _ in parts if kind == "missing"]
+    # What is wrong with several fields together is said of none of them.
+    wrong = [
+        f"{given.variable(name, str(loc[0])) if loc else 'Its fields'}: {why}."
+        for loc, kind, why in parts
+        if kind != "missing"
+    ]
+    missing = [_setting(name, str(loc[0]), model) for loc, kind, _ in parts if kind == "missing"]
     line = [f"Set {' '.join(missing)}"] if missing else []
     return " ".join([f"The account {name} is not configured.", *wrong, *line])
 
