@@ -53,23 +53,46 @@ async def authenticate(request: Request) -> Caller:
     return found
 
 
-def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency: the caller, whose key must have the scope."""
+def needs(scope: Scope, *, within_reach: bool = False) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency: the caller, whose key must have the scope. Only routes that heed a key's reach let a bounded one in."""
 
     async def check(request: Request) -> Caller:
         caller: Caller = getattr(request.state, "caller", None) or await authenticate(request)
         if not caller.may(scope):
             raise Refused("forbidden", f"This needs a key with the scope {scope!r}; this key has {caller.scope!r}.")
+        if caller.reach.is_bounded and not within_reach:
+            raise Refused("forbidden", "This key is restricted to jobs of some tasks or queues; this is not about one job.")
         return caller
 
     return check
 
 
-_documented = HTTPBearer(scheme_name="api_key", description="`tr_…`, made with `treadle keys create`", auto_error=False)
+_documented = HTTPBearer(
+    scheme_name="api_key",
+    description="`tr_…`, made with `treadle keys create`; or a token of your identity provider, if one is set up",
+    auto_error=False,
+)
 
 Reader = Annotated[Caller, Depends(needs("read"))]
+Operator = Annotated[Caller, Depends(needs("operate"))]
 Writer = Annotated[Caller, Depends(needs("write"))]
 Admin = Annotated[Caller, Depends(needs("admin"))]
+JobReader = Annotated[Caller, Depends(needs("read", within_reach=True))]
+JobOperator = Annotated[Caller, Depends(needs("operate", within_reach=True))]
+JobWriter = Annotated[Caller, Depends(needs("write", within_reach=True))]
 documented = Security(_documented)
 
-__all__ = ["Admin", "Keys", "LedgerBusy", "Reader", "Writer", "authenticate", "documented", "needs"]
+__all__ = [
+    "Admin",
+    "JobOperator",
+    "JobReader",
+    "JobWriter",
+    "Keys",
+    "LedgerBusy",
+    "Operator",
+    "Reader",
+    "Writer",
+    "authenticate",
+    "documented",
+    "needs",
+]

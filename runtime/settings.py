@@ -67,6 +67,9 @@ class Settings(BaseSettings):
 
     retention_succeeded: Duration = Field(timedelta(days=7), description="how long succeeded jobs are kept")
     retention_failed: Duration = Field(timedelta(days=30), description="how long failed, cancelled, expired ones are kept")
+    stream_window: Duration = Field(
+        timedelta(hours=1), description="how long a stream of all that happens can be taken up again"
+    )
     retention_events: Duration = Field(
         timedelta(days=14), description="how long events are kept, and known should they come again"
     )
