@@ -29,6 +29,11 @@ def is_set(variable: str) -> bool:
     return variable in os.environ  # noqa: TID251
 
 
+def given(*beginnings: str) -> list[str]:
+    """The variables of the user's whose names begin so."""
+    return sorted(name for name in os.environ if name.upper().startswith(beginnings))  # noqa: TID251
+
+
 def is_on(variable: str, *, otherwise: bool = True) -> bool:
     """Whether the user has switched a setting on; `otherwise` if nothing was said."""
     said = os.environ.get(variable)  # noqa: TID251
@@ -73,6 +78,11 @@ def worker(
 def beat() -> Command:
     """The scheduler."""
     return _python("scheduler")
+
+
+def sandbox(port: int, smtp_port: int, accounts: Path) -> Command:
+    """The stand-ins of all providers; the accounts that lead to them go into a file."""
+    return _python("cli.sandbox", str(port), str(smtp_port), str(accounts))
 
 
 def flower(port: int, user: str, password: str) -> Command:
