@@ -8,11 +8,9 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 import tasks
-from api import openapi, problems
+from api import middleware, openapi, problems
 from api.auth import Keys, documented
-from api.etag import Tagged
 from api.ledger import Ledger
-from api.middleware import Doorman
 from api.prefer import Finishes
 from api.routes import (
     acts,
@@ -98,8 +96,7 @@ def create_app() -> FastAPI:
     app.include_router(providers.router, dependencies=[documented])
     app.include_router(hooks.router)
     app.include_router(health.router)
-    app.add_middleware(Tagged)
-    app.add_middleware(Doorman)
+    middleware.install(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 

@@ -72,9 +72,9 @@ def details(kind: str, detail: str, request_id: str | None, **more: Any) -> dict
 class Refused(Exception):
     """A request that the door itself turns away, as one of KINDS."""
 
-    def __init__(self, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, kind: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
         super().__init__(detail)
-        self.kind, self.detail, self.headers = kind, detail, headers
+        self.kind, self.detail, self.headers, self.more = kind, detail, headers, more
 
 
 def install(app: FastAPI) -> None:
@@ -89,7 +89,7 @@ def install(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)  # noqa: S101 - registered for this class
-    return problem(request, error.kind, error.detail, headers=error.headers)
+    return problem(request, error.kind, error.detail, headers=error.headers, **error.more)
 
 
 async def _job_error(request: Request, error: Exception) -> JSONResponse:

@@ -54,6 +54,7 @@ def api(host: str, port: int) -> Command:
     return _python(
         "uvicorn", "api.app:app", "--host", host, "--port", str(port),
         "--no-access-log",  # the API logs each request itself, with its id
+        "--no-proxy-headers",  # the API itself believes the proxies that TREADLE_TRUSTED_PROXIES names
         "--no-server-header", "--timeout-graceful-shutdown", "10",
     )  # fmt: skip
 

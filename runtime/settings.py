@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     result_limit: int = Field(262_144, ge=1024, description="bytes of a job's stored result")
     door_patience: Duration = Field(timedelta(milliseconds=800), description="how long a request waits for the database")
     idempotency_window: Duration = Field(timedelta(hours=24), description="how long an Idempotency-Key is remembered")
+    body_patience: Duration = Field(timedelta(seconds=30), description="how long a request's body may take to arrive")
+    quota: int = Field(0, ge=0, description="requests a minute of one API key, for each API process; 0: any number")
+    cors_origins: Names = Field((), description="origins, by comma, whose pages may call the API; * is any")
+    trusted_proxies: Names = Field(
+        (), description="addresses or networks, by comma, of proxies whose X-Forwarded-For and -Proto are believed"
+    )
     metrics_token: SecretStr | None = Field(None, description="bearer token that /metrics asks for, if set")
 
     hint_window: int = Field(
@@ -95,7 +101,7 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address of a worker's or scheduler's /metrics")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of a worker's or scheduler's /metrics; 0 is none")
 
-    @field_validator("queues", "task_modules", "known_accounts", mode="before")
+    @field_validator("queues", "task_modules", "known_accounts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

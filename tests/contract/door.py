@@ -61,7 +61,9 @@ class Door:
         self._jobs_before, self._schedules_before = self._count(Job), self._count(Schedule)
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)  # it listens: who is early, waits
         self.port: int = self._socket.getsockname()[1]
-        self._server = uvicorn.Server(uvicorn.Config(self.app, lifespan="off", log_config=None, access_log=False))
+        self._server = uvicorn.Server(
+            uvicorn.Config(self.app, lifespan="off", log_config=None, access_log=False, proxy_headers=False)
+        )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="door")
         self._thread.start()
         self.url = f"http://127.0.0.1:{self.port}"
