@@ -69,15 +69,15 @@ class Answered:
 
 
 class Caught:
-    """Takes mails and calls; answers the calls. Safe to use from any thread."""
+    """Takes mails and calls, and keeps so many of each; answers the calls. Safe to use from any thread."""
 
-    def __init__(self, stand_ins: Mapping[str, StandIn]) -> None:
+    def __init__(self, stand_ins: Mapping[str, StandIn], kept: int = KEPT) -> None:
         self._stand_ins = stand_ins
         self._lock = threading.Lock()
         self._number = 0
         self._by_key: dict[tuple[str, str], Answered] = {}
-        self.mails: deque[Mail] = deque(maxlen=KEPT)
-        self.calls: deque[Answered] = deque(maxlen=KEPT)
+        self.mails: deque[Mail] = deque(maxlen=kept)
+        self.calls: deque[Answered] = deque(maxlen=kept)
 
     def mail(self, sender: str, recipients: list[str], content: bytes) -> None:
         """Take a mail."""
