@@ -11,6 +11,7 @@ import tasks
 from api import middleware, openapi, problems
 from api.auth import Keys, documented
 from api.ledger import Ledger
+from api.oidc import Issuer
 from api.prefer import Finishes
 from api.routes import (
     acts,
@@ -58,6 +59,7 @@ def attach(app: FastAPI, ledger: Ledger) -> None:
     """Give the application its ledger, and what watches it."""
     app.state.ledger = ledger
     app.state.keys = Keys(ledger)
+    app.state.issuer = Issuer()
     app.state.finishes = Finishes(ledger)
     app.state.streams = Streams(ledger)
 

@@ -1,4 +1,4 @@
-"""Who calls: an API key in `Authorization: Bearer`, checked before the body is read; scopes are asked for by routes."""
+"""Who calls: a key or a token in `Authorization: Bearer`, looked at before the body is read. Routes ask for scopes."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -12,6 +12,7 @@ from api.problems import Refused
 from jobs import keys
 from jobs.keys import Caller, Scope
 from runtime import clock
+from runtime.settings import settings
 
 REMEMBER = 1.0  # seconds: a revoked key ends within this
 _MOST = 10_000
@@ -41,16 +42,24 @@ async def authenticate(request: Request) -> Caller:
     """The caller of a request.
 
     Raises:
-        Refused: there is no key, or it is not valid; the answer does not say which part was wrong.
+        Refused: there is no key, or it is not valid; the answer does not say which part was wrong. Or a token gives no role.
         LedgerBusy: the database cannot say.
     """
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
-    caller = await request.app.state.keys.caller(presented.strip()) if scheme.lower() == "bearer" else None
+    caller = await _known(request, presented.strip()) if scheme.lower() == "bearer" else None
     if caller is None:
         challenge = {"WWW-Authenticate": 'Bearer realm="treadle"'}
         raise Refused("unauthenticated", "There is no valid API key in the Authorization header.", challenge)
     found: Caller = caller
     return found
+
+
+async def _known(request: Request, presented: str) -> Caller | None:
+    if settings().oidc_issuer and not presented.startswith("tr_"):
+        token: Caller | None = await request.app.state.issuer.caller(presented)
+        return token
+    key: Caller | None = await request.app.state.keys.caller(presented)
+    return key
 
 
 def needs(scope: Scope, *, within_reach: bool = False) -> Callable[[Request], Awaitable[Caller]]:

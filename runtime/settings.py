@@ -47,6 +47,15 @@ class Settings(BaseSettings):
     trusted_proxies: Names = Field(
         (), description="addresses or networks, by comma, of proxies whose X-Forwarded-For and -Proto are believed"
     )
+    oidc_issuer: str = Field(
+        "", description="identity provider whose tokens are taken beside API keys, as in their claim iss"
+    )
+    oidc_audience: str = Field("", description="what their claim aud must be, or hold")
+    oidc_jwks_url: str = Field("", description="where the provider publishes its keys; by default where its discovery says")
+    oidc_roles_claim: str = Field(
+        "roles", description="the claim that gives viewer, operator, writer or admin; a.b is b within a"
+    )
+    oidc_viewers_see_payloads: bool = Field(False, description="show viewers payloads, results and errors")
     metrics_token: SecretStr | None = Field(None, description="bearer token that /metrics asks for, if set")
 
     hint_window: int = Field(
@@ -128,8 +137,17 @@ class Settings(BaseSettings):
                 return "postgresql+psycopg://" + value.removeprefix(scheme)
         return value
 
+    @field_validator("oidc_issuer", "oidc_jwks_url")
+    @classmethod
+    def _guarded(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://127.0.0.1", "http://[::1]", "http://localhost")):
+            raise ValueError("keys are fetched over https://; plain http:// only from this machine")
+        return value
+
     @model_validator(mode="after")
     def _coherent(self) -> Self:
+        if self.oidc_issuer and not self.oidc_audience:
+            raise ValueError("oidc_issuer needs oidc_audience, or the tokens of every application there would be taken")
         if self.heartbeat * 3 > self.lease:
             raise ValueError("lease must be at least three heartbeats, else one slow renewal costs a worker its jobs")
         if min(self.retention_succeeded, self.retention_failed) < self.idempotency_window:
