@@ -28,14 +28,15 @@ class NotConfigured(Exception):
 def _check_base(url: str) -> str:
     """Raises ValueError if calls to it would show the credentials to whoever listens."""
     parts = urlsplit(check_url(url))
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError("https:// is needed, except on loopback: the credentials go there")
     if parts.query or parts.fragment:
         raise ValueError("a base URL has neither query nor fragment")
     return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, so that nobody else hears what goes there."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -80,7 +80,8 @@ def _page(provider: Provider[Any]) -> str:
 
 def _title(provider: Provider[Any]) -> str:
     words = importlib.import_module(provider.account.__module__).__doc__ or ""
-    return words.partition("\n")[0].partition(": ")[2].capitalize()
+    title = words.partition("\n")[0].partition(": ")[2]
+    return title[:1].upper() + title[1:]
 
 
 def _account(provider: Provider[Any]) -> Iterator[str]:
