@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api import links
 from api.problems import Problem
 from tasks import Task, catalogue
 
@@ -28,6 +29,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         _answer_with_problems(document)
         _add_payloads(document, schemas)
+        links.add(document)
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -27,7 +27,8 @@ log = structlog.get_logger()
 
 STUCK = 30.0  # seconds after which a client that reads nothing is let go
 
-_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+_EVENT = {"type": "object", "properties": {field: {"type": "string"} for field in ("event", "data", "id")}}
+_STREAM = {"text/event-stream": {"schema": _EVENT}}  # as of OpenAPI 3.2: that of one event
 _LAST = "Go on behind this event."
 
 
