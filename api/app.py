@@ -8,11 +8,10 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 import tasks
-from api import openapi, problems
+from api import middleware, openapi, problems
 from api.auth import Keys, documented
-from api.etag import Tagged
 from api.ledger import Ledger
-from api.middleware import Doorman
+from api.oidc import Issuer
 from api.prefer import Finishes
 from api.routes import (
     acts,
@@ -24,6 +23,7 @@ from api.routes import (
     health,
     hooks,
     jobs,
+    keys,
     providers,
     queues,
     schedules,
@@ -59,6 +59,7 @@ def attach(app: FastAPI, ledger: Ledger) -> None:
     """Give the application its ledger, and what watches it."""
     app.state.ledger = ledger
     app.state.keys = Keys(ledger)
+    app.state.issuer = Issuer()
     app.state.finishes = Finishes(ledger)
     app.state.streams = Streams(ledger)
 
@@ -84,6 +85,7 @@ def create_app() -> FastAPI:
         streams,
         bulk_actions,
         audit,
+        keys,
         task_routes,
         queues,
         schedules,
@@ -96,8 +98,7 @@ def create_app() -> FastAPI:
     app.include_router(providers.router, dependencies=[documented])
     app.include_router(hooks.router)
     app.include_router(health.router)
-    app.add_middleware(Tagged)
-    app.add_middleware(Doorman)
+    middleware.install(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 

@@ -1,4 +1,4 @@
-"""Who calls: an API key in `Authorization: Bearer`, checked before the body is read; scopes are asked for by routes."""
+"""Who calls: a key or a token in `Authorization: Bearer`, looked at before the body is read. Routes ask for scopes."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -12,6 +12,7 @@ from api.problems import Refused
 from jobs import keys
 from jobs.keys import Caller, Scope
 from runtime import clock
+from runtime.settings import settings
 
 REMEMBER = 1.0  # seconds: a revoked key ends within this
 _MOST = 10_000
@@ -41,11 +42,11 @@ async def authenticate(request: Request) -> Caller:
     """The caller of a request.
 
     Raises:
-        Refused: there is no key, or it is not valid; the answer does not say which part was wrong.
+        Refused: there is no key, or it is not valid; the answer does not say which part was wrong. Or a token gives no role.
         LedgerBusy: the database cannot say.
     """
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
-    caller = await request.app.state.keys.caller(presented.strip()) if scheme.lower() == "bearer" else None
+    caller = await _known(request, presented.strip()) if scheme.lower() == "bearer" else None
     if caller is None:
         challenge = {"WWW-Authenticate": 'Bearer realm="treadle"'}
         raise Refused("unauthenticated", "There is no valid API key in the Authorization header.", challenge)
@@ -53,23 +54,54 @@ async def authenticate(request: Request) -> Caller:
     return found
 
 
-def needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency: the caller, whose key must have the scope."""
+async def _known(request: Request, presented: str) -> Caller | None:
+    if settings().oidc_issuer and not presented.startswith("tr_"):
+        token: Caller | None = await request.app.state.issuer.caller(presented)
+        return token
+    key: Caller | None = await request.app.state.keys.caller(presented)
+    return key
+
+
+def needs(scope: Scope, *, within_reach: bool = False) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency: the caller, whose key must have the scope. Only routes that heed a key's reach let a bounded one in."""
 
     async def check(request: Request) -> Caller:
         caller: Caller = getattr(request.state, "caller", None) or await authenticate(request)
         if not caller.may(scope):
             raise Refused("forbidden", f"This needs a key with the scope {scope!r}; this key has {caller.scope!r}.")
+        if caller.reach.is_bounded and not within_reach:
+            raise Refused("forbidden", "This key is restricted to jobs of some tasks or queues; this is not about one job.")
         return caller
 
     return check
 
 
-_documented = HTTPBearer(scheme_name="api_key", description="`tr_…`, made with `treadle keys create`", auto_error=False)
+_documented = HTTPBearer(
+    scheme_name="api_key",
+    description="`tr_…`, made with `treadle keys create`; or a token of your identity provider, if one is set up",
+    auto_error=False,
+)
 
 Reader = Annotated[Caller, Depends(needs("read"))]
+Operator = Annotated[Caller, Depends(needs("operate"))]
 Writer = Annotated[Caller, Depends(needs("write"))]
 Admin = Annotated[Caller, Depends(needs("admin"))]
+JobReader = Annotated[Caller, Depends(needs("read", within_reach=True))]
+JobOperator = Annotated[Caller, Depends(needs("operate", within_reach=True))]
+JobWriter = Annotated[Caller, Depends(needs("write", within_reach=True))]
 documented = Security(_documented)
 
-__all__ = ["Admin", "Keys", "LedgerBusy", "Reader", "Writer", "authenticate", "documented", "needs"]
+__all__ = [
+    "Admin",
+    "JobOperator",
+    "JobReader",
+    "JobWriter",
+    "Keys",
+    "LedgerBusy",
+    "Operator",
+    "Reader",
+    "Writer",
+    "authenticate",
+    "documented",
+    "needs",
+]

@@ -31,7 +31,7 @@ Judged = Ordered | dict[str, Any]  # or the problem with it
 class Result(BaseModel):
     """What became of one job of the request."""
 
-    status: Literal[200, 202, 400, 409, 413, 422, 503] = Field(description="As if it had been asked for alone.")
+    status: Literal[200, 202, 400, 403, 409, 413, 422, 503] = Field(description="As if it had been asked for alone.")
     id: UUID | None = None
     problem: Problem | None = None
 

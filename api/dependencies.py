@@ -6,13 +6,15 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 
 from api.ledger import Ledger
+from jobs.keys import Caller
 
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 async def _ledger(request: Request) -> Ledger:
     ledger: Ledger = request.app.state.ledger
-    return ledger
+    caller: Caller | None = getattr(request.state, "caller", None)
+    return ledger.veiled() if caller is not None and caller.blind else ledger
 
 
 async def _request_id(request: Request) -> str:

@@ -9,7 +9,7 @@ LARGEST = 4_194_304  # bytes of an answer that is kept back to be hashed
 
 
 class Tagged:
-    """Wraps the application: a GET's JSON answer gets a tag made of its bytes. Streams pass untouched."""
+    """Wraps the application: a GET's JSON answer gets a tag made of its bytes, weak since it may yet be compressed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -47,10 +47,10 @@ def _is_tagged(start: Message) -> bool:
 
 def _tag(start: Message, end: Message, known: str) -> Message:
     headers = MutableHeaders(raw=start["headers"])
-    tag = f'"{hashlib.blake2b(end.get("body", b""), digest_size=12).hexdigest()}"'
+    tag = f'W/"{hashlib.blake2b(end.get("body", b""), digest_size=12).hexdigest()}"'
     headers["etag"], headers["cache-control"] = tag, "private, no-cache"
     start["headers"] = headers.raw
-    if known.strip() != "*" and tag not in (each.strip().removeprefix("W/") for each in known.split(",")):
+    if known.strip() != "*" and tag not in (f"W/{each.strip().removeprefix('W/')}" for each in known.split(",")):
         return end
     start["status"] = 304
     start["headers"] = [(name, value) for name, value in headers.raw if name not in {b"content-length", b"content-type"}]

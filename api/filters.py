@@ -6,8 +6,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.functional_validators import AfterValidator
 
+from api.problems import Refused
 from api.schemas import NO_NUL, QueueName, SparseJob, Tags, TaskName, Time
 from jobs.errors import Invalid
+from jobs.keys import Caller
 from jobs.search import Filter
 from jobs.states import State
 
@@ -47,11 +49,18 @@ class FilterIn(BaseModel):
         Phrase | None, Field(description="Somewhere in payload, result or error; ASCII letters in upper or lower case.")
     ] = None
 
-    def wanted(self) -> Filter:
-        """What the ledger is asked for."""
+    def wanted(self, caller: Caller) -> Filter:
+        """What the ledger is asked for.
+
+        Raises:
+            Refused: a text is searched in what the caller may not see.
+        """
+        if self.text is not None and caller.blind:
+            raise Refused("forbidden", "This key does not see payloads, results and errors, and cannot search them.")
         given = {name: getattr(self, name) for name in FilterIn.model_fields if name not in {"tags", "metadata"}}
         pairs = (pair.partition("=") for pair in self.metadata)
-        return Filter(**given, tags=tuple(self.tags), metadata=tuple((name, value) for name, _, value in pairs))
+        named = tuple((name, value) for name, _, value in pairs)
+        return Filter(**given, tags=tuple(self.tags), metadata=named, reach=caller.reach)
 
 
 class ListIn(FilterIn):

@@ -17,7 +17,8 @@ async def _read(
         str | None,
         Header(
             description="The same key and request again: the same job, answered with 200 and `Idempotent-Replayed: true`. "
-            "A key is remembered for TREADLE_IDEMPOTENCY_WINDOW, a day unless set otherwise."
+            "A key is remembered for TREADLE_IDEMPOTENCY_WINDOW, a day unless set otherwise.",
+            json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": f"^{_KEY.pattern}$"},
         ),
     ] = None,
 ) -> str | None:

@@ -30,7 +30,8 @@ KINDS = {
     "forbidden": Kind(
         403,
         "The key's scope does not allow this",
-        "Scopes: read < write < admin. Use a key with the scope that is named.",
+        "Scopes: read < operate < write < admin. Use a key with the scope that is named. A key can also be restricted to "
+        "jobs of some tasks and queues, or not be shown payloads: then another key is needed.",
     ),
     "not-found": Kind(
         404,
@@ -41,6 +42,11 @@ KINDS = {
         405,
         "The method is not allowed here",
         "The Allow header lists those that are.",
+    ),
+    "request-timeout": Kind(
+        408,
+        "The request did not arrive in time",
+        "A body must arrive whole within TREADLE_BODY_PATIENCE. Nothing was stored; send it again.",
     ),
     "conflict": Kind(
         409,
@@ -76,6 +82,12 @@ KINDS = {
         422,
         "The Idempotency-Key was used for another request",
         "A key stands for one request. Use a new key for a new job.",
+    ),
+    "quota-exceeded": Kind(
+        429,
+        "The key has asked too often",
+        "`RateLimit-Policy` is the quota, `RateLimit` what is left of it. Ask again after Retry-After. An admin can give "
+        "the key another quota; TREADLE_QUOTA is that of keys without one. Nothing was stored.",
     ),
     "internal-error": Kind(
         500,

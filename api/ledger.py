@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
+from jobs.veil import VeiledSession
 from runtime.database import Unavailable, snapshot
 from runtime.group_commit import Call, GroupCommit, writers
 
@@ -27,6 +29,13 @@ class Ledger:
         self._patience = patience.total_seconds()
         self._readers = ThreadPoolExecutor(READERS, "ledger-read")
         self._writes = GroupCommit(writers())
+        self._sessions: type[Session] = Session
+
+    def veiled(self) -> "Ledger":
+        """The same ledger, as a blind key sees it."""
+        seen = copy(self)
+        seen._sessions = VeiledSession  # noqa: SLF001 - our own copy
+        return seen
 
     async def read(self, ask: Callable[[Session], Answer]) -> Answer:
         """The answer to a question.
@@ -36,7 +45,7 @@ class Ledger:
         """
 
         def look() -> Answer:
-            with snapshot() as session:
+            with snapshot(self._sessions) as session:
                 return ask(session)
 
         return await self._within(self._patience, self._readers.submit(look))

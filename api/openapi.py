@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api import links
 from api.problems import Problem
 from tasks import Task, catalogue
 
@@ -28,6 +29,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         _answer_with_problems(document)
         _add_payloads(document, schemas)
+        links.add(document)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -35,10 +37,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
 def _answer_with_problems(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            statuses = {"400", "401", "403", "422", "503"} if path.startswith("/v1") else set()
+            statuses = {"400", "401", "403", "422", "429", "503"} if path.startswith("/v1") else set()
             statuses |= {"404"} if "{" in path else set()
             statuses |= {"401"} if path == "/metrics" else set()
-            statuses |= {"413", "415"} if method in {"post", "patch"} else set()
+            statuses |= {"408", "413", "415"} if method in {"post", "patch"} else set()
             statuses |= {"409"} if method in {"post", "patch", "delete"} else set()
             operation["responses"].pop("422", None)
             operation["responses"] |= {status: _PROBLEM for status in statuses if status not in operation["responses"]}

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from api.schemas import FARTHEST, NO_NUL, PRIORITIES, Priority, QueueName, Tag, Tags, TaskName, Time, Timeout, Word
 from jobs import queues
-from jobs.errors import Invalid
+from jobs.errors import Invalid, OutOfReach
 from jobs.idempotency import digest_of
 from jobs.keys import Caller
 from jobs.order import OnConflict, Order, Scope, Unique
@@ -97,14 +97,18 @@ class JobIn(BaseModel):
         Raises:
             Invalid: there is no such task or queue, the payload is not what the task wants, or the job would expire before
                 it may run.
+            OutOfReach: the caller's key is not for such jobs.
         """
         task = catalogue.find(self.task)
         payload = task.accept(self.payload)
+        queue = queues.check(self.queue or task.queue)
+        if not caller.reach.covers(task.name, queue):
+            raise OutOfReach(task.name, queue)
         run_at, expires_at = self._times(clock.now())
         return Order(
             task=task.name,
             payload=self.payload,
-            queue=queues.check(self.queue or task.queue),
+            queue=queue,
             account=task.account(payload),
             priority=PRIORITIES.index(self.priority),
             run_at=run_at,

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from api import allowed
 from api.kinds import KINDS
 from api.ledger import LedgerBusy
 from jobs.errors import (
@@ -19,9 +20,11 @@ from jobs.errors import (
     Invalid,
     JobError,
     JobNotFound,
+    KeyNotFound,
     KeyReused,
     MoveRefused,
     NotUnique,
+    OutOfReach,
     Overloaded,
     RuleExists,
     RuleNotFound,
@@ -69,9 +72,9 @@ def details(kind: str, detail: str, request_id: str | None, **more: Any) -> dict
 class Refused(Exception):
     """A request that the door itself turns away, as one of KINDS."""
 
-    def __init__(self, kind: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, kind: str, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
         super().__init__(detail)
-        self.kind, self.detail, self.headers = kind, detail, headers
+        self.kind, self.detail, self.headers, self.more = kind, detail, headers, more
 
 
 def install(app: FastAPI) -> None:
@@ -86,7 +89,7 @@ def install(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refused)  # noqa: S101 - registered for this class
-    return problem(request, error.kind, error.detail, headers=error.headers)
+    return problem(request, error.kind, error.detail, headers=error.headers, **error.more)
 
 
 async def _job_error(request: Request, error: Exception) -> JSONResponse:
@@ -101,8 +104,10 @@ def kind_of(error: JobError) -> tuple[str | None, dict[str, Any]]:
     match error:
         case Invalid():
             return "invalid", {"errors": error.errors}
-        case JobNotFound() | ActionNotFound() | ScheduleNotFound() | EventNotFound() | RuleNotFound():
+        case JobNotFound() | KeyNotFound() | ActionNotFound() | ScheduleNotFound() | EventNotFound() | RuleNotFound():
             return "not-found", {}
+        case OutOfReach():
+            return "forbidden", {}
         case KeyReused():
             return "key-reused", {}
         case NotUnique():
@@ -116,6 +121,8 @@ def kind_of(error: JobError) -> tuple[str | None, dict[str, Any]]:
 
 async def _unreadable(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    if allowed.is_other(request):
+        return await _framework(request, HTTPException(405))
     wrong = wrong_values(error.errors(), error.body)
     if any(part["type"] == "json_invalid" for part in error.errors()):
         return problem(request, "malformed-request", "The body is not JSON.", errors=wrong)
@@ -164,7 +171,8 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
         return await _refused(request, error.__cause__)
     kinds = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
     kind = kinds.get(error.status_code, "malformed-request" if error.status_code < 500 else "internal-error")
-    return problem(request, kind, str(error.detail), headers=error.headers)
+    headers = {"Allow": ", ".join(allowed.methods(request))} if error.status_code == 405 else error.headers
+    return problem(request, kind, str(error.detail), headers=headers)
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:

@@ -1,12 +1,11 @@
-"""Live streams: one look at the ledger for all who watch, and each is told what is new to it."""
+"""Live streams: one reader of the journal for all who watch through this process, and each is told what is new to it."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from itertools import count
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import structlog
@@ -15,117 +14,202 @@ from fastapi.sse import format_sse_event
 from sqlalchemy.orm import Session
 
 from api.ledger import Ledger, LedgerBusy
-from api.schemas import JobOut
-from jobs import happenings, queries
+from api.problems import Refused
+from api.watchers import Buffer, Listener, Wanted, Watcher, encode, still_here
+from jobs import happenings, journal, queries
 from jobs.happenings import Happening, Position
+from jobs.journal import News, Place
 from jobs.model import Job
-from jobs.states import FINAL, State
+from runtime import clock
+from runtime.settings import settings
 
 log = structlog.get_logger()
 
 PERIOD = 0.25  # seconds between two looks
-PATIENCE = 15.0  # seconds after which silence is broken by a comment, so that no proxy ends the connection
-BACKLOG = 10_000  # events that may wait for a client; one that is slower is let go, and may come again
+PATIENCE = 15.0  # seconds after which every client is sent something
+ATTEND = 10.0  # seconds after which the journal is told again that somebody listens
+UNHEARD = timedelta(minutes=1)  # the journal outlives its readers by so much, if these only watch single jobs
+PAGE = 1_000  # entries read at once
+MOST = 5_000  # clients of a process
+GAP = {"detail": "Something was forgotten meanwhile: read again the jobs that matter."}
 
-Sight = tuple[object, ...]
-
-
-@dataclass(eq=False)
-class Watcher:
-    """One client at one job's stream."""
-
-    job_id: UUID
-    position: Position
-    number: int = field(default_factory=count().__next__)
-    events: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(BACKLOG))
-
-    def tell(self, news: Sequence[Happening], job: Job | None) -> None:
-        """Put what is new to it on its way; then how the job stands, if that has changed; the end after the last."""
-        try:
-            for happening in news:
-                if happening.is_news(self.position):
-                    self.position = happening.behind(self.position)
-                    data = {"at": happening.at.isoformat(), **happening.data}
-                    self.events.put_nowait(_event(happening.kind, data, str(self.position)))
-            if job is not None:
-                self.events.put_nowait(_event("job", JobOut.of(job).model_dump(mode="json")))
-                if job.state in FINAL:
-                    self.events.put_nowait(None)
-        except asyncio.QueueFull:
-            self.events = asyncio.Queue()
-            self.events.put_nowait(None)
+Answer = TypeVar("Answer")
+Key = TypeVar("Key", UUID, Wanted)
+Client = TypeVar("Client", Watcher, Listener)
 
 
-def _event(kind: str, data: dict[str, Any], position: str | None = None) -> bytes:
-    return format_sse_event(event=kind, id=position, data_str=json.dumps(data, ensure_ascii=False, default=str))
+@dataclass(frozen=True)
+class Seen:
+    """What a look has found."""
+
+    place: Place  # where to go on
+    is_full: bool  # there may be more at once
+    jobs: Mapping[UUID, Job]  # of those watched, the ones that changed
+    moved: frozenset[UUID]
+    told: Mapping[UUID, Sequence[Happening]]
+    news: Sequence[News]
 
 
 class Streams:
-    """All who watch jobs through this process."""
+    """All who watch through this process."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._watchers: dict[UUID, set[Watcher]] = {}
-        self._seen: dict[UUID, Sight] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._listeners: dict[Wanted, set[Listener]] = {}
+        self._place: Place | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._catching_up = asyncio.Semaphore(2)  # many may come again at once: others read the ledger, too
 
-    async def of(self, job_id: UUID, position: Position) -> AsyncIterator[bytes]:
+    async def of(self, job_id: UUID, position: Position, *, blind: bool = False) -> AsyncIterator[bytes]:
         """The events of a job behind a position, until it is final."""
-        watcher = Watcher(job_id, position)
-        self._watchers.setdefault(job_id, set()).add(watcher)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
+        watcher = Watcher(job_id, position, blind=blind)
+        self._enter(self._watchers, job_id, watcher)
         try:
             yield format_sse_event(retry=1000)
-            while True:
-                try:
-                    event = await asyncio.wait_for(watcher.events.get(), PATIENCE)
-                except TimeoutError:
-                    event = format_sse_event(comment="still here")
-                if event is None:
-                    return
-                yield event
+            while (chunk := await watcher.chunks.get()) is not None:
+                yield chunk
         finally:
-            self._watchers[job_id].discard(watcher)
-            if not self._watchers[job_id]:
-                del self._watchers[job_id]
+            self._leave(self._watchers, job_id, watcher)
 
-    async def _look(self) -> None:
-        while self._watchers:
-            watched = {job_id: list(watchers) for job_id, watchers in self._watchers.items()}
+    async def all(self, wanted: Wanted, place: Place | None, seconds: float | None = None) -> AsyncIterator[bytes]:
+        """All that is wanted behind a place, or from now on; for so long, if that is said."""
+        listener = Listener()
+        self._enter(self._listeners, wanted, listener)
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, listener.put, None)
+        try:
+            start = await listener.start
+            yield format_sse_event(retry=1000, id=str(place or start))
+            if place is not None:
+                async for past in self._past(wanted, place, start):
+                    yield past
+            while (chunk := await listener.chunks.get()) is not None:
+                yield chunk
+        finally:
+            self._leave(self._listeners, wanted, listener)
+
+    async def _past(self, wanted: Wanted, place: Place, start: Place) -> AsyncIterator[bytes]:
+        """What happened behind a place, up to where the listener is sent what comes."""
+        place, lost = await self._patiently(partial(journal.resume, place=place))
+        if lost:
+            yield encode("gap", GAP, place)
+        while place < start:
+            async with self._catching_up:
+                news, last = await self._patiently(partial(_page, place=place))
+            chunk = wanted.chunk([each for each in news if each.place <= start])
+            if chunk:
+                yield chunk
+            place = start if last is None or last >= start else last
+
+    async def _patiently(self, ask: Callable[[Session], Answer]) -> Answer:
+        while True:
             try:
-                news, changed = await self._ledger.read(partial(self._read, watched=watched))
+                return await self._ledger.read(ask)
             except LedgerBusy:
-                news, changed = {}, {}  # the next look tells it all
-            except Exception:  # a bug of ours; were this task to end, all who watch would wait for ever
-                log.exception("a look for the streams failed")
-                news, changed = {}, {}
-            for job_id, watchers in watched.items():
-                for watcher in watchers:
-                    watcher.tell(news.get(job_id, ()), changed.get(job_id))
-            await asyncio.sleep(PERIOD)
+                await asyncio.sleep(PERIOD)
 
-    def _read(
-        self, session: Session, watched: dict[UUID, list[Watcher]]
-    ) -> tuple[dict[UUID, list[Happening]], dict[UUID, Job]]:
-        jobs = queries.several(session, watched.keys())
-        seen = {job_id: _sight(job, watched[job_id]) for job_id, job in jobs.items()}
-        changed = {job_id: job for job_id, job in jobs.items() if seen[job_id] != self._seen.get(job_id)}
-        self._seen = seen
-        live = [job for job_id, job in jobs.items() if job_id in changed or job.state is State.RUNNING]
-        return happenings.since(session, live, {job.id: _least(watched[job.id]) for job in live}), changed
+    def _enter(self, place: dict[Key, set[Client]], key: Key, client: Client) -> None:
+        place.setdefault(key, set()).add(client)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_on())
+
+    @staticmethod
+    def _leave(place: dict[Key, set[Client]], key: Key, client: Client) -> None:
+        place[key].discard(client)
+        if not place[key]:
+            del place[key]
+
+    def check(self) -> None:
+        """See that there is room for one more.
+
+        Raises:
+            Refused: there is not.
+        """
+        if len(self._clients()) >= MOST:
+            raise Refused("overloaded", "Too many streams are open here.", {"Retry-After": "10"})
+
+    def _clients(self) -> list[Buffer]:
+        watchers = [watcher for group in self._watchers.values() for watcher in group]
+        return [*watchers, *(listener for group in self._listeners.values() for listener in group)]
+
+    async def _read_on(self) -> None:
+        now = asyncio.get_running_loop().time
+        attend_at, beat_at = now(), now() + PATIENCE
+        try:
+            while self._watchers or self._listeners:
+                seen = None
+                try:
+                    if now() >= attend_at:
+                        await self._attend()
+                        attend_at = now() + ATTEND
+                    watched = {job_id: list(watchers) for job_id, watchers in self._watchers.items()}
+                    seen = await self._ledger.read(partial(self._look, watched=watched, heard=bool(self._listeners)))
+                    self._tell(seen, watched)
+                except LedgerBusy:
+                    pass  # the next look tells it all
+                except Exception:  # a bug of ours; were this task to end, all who watch would wait for ever
+                    log.exception("a look for the streams failed")
+                if now() >= beat_at:
+                    self._beat()
+                    beat_at = now() + PATIENCE
+                if seen is None or not seen.is_full:
+                    await asyncio.sleep(PERIOD)
+        finally:
+            self._place = None
+
+    async def _attend(self) -> None:
+        """Have the journal written. When it was just begun, wait for those transactions that do not know of it."""
+        window = settings().stream_window if self._listeners else UNHEARD
+        listen = partial(journal.listen, until=clock.now() + window)
+        since = await self._ledger.write(listen, row="audience")
+        if self._place is not None and self._place.since == since:
+            return
+        begun = await self._ledger.read(journal.begun)
+        while await self._ledger.read(journal.settled) < begun:  # noqa: ASYNC110 - of other processes' transactions
+            await asyncio.sleep(PERIOD / 10)
+        before, self._place = self._place, await self._ledger.read(partial(journal.head, since=since))
+        for client in self._clients():
+            if isinstance(client, Watcher):
+                client.is_new = True
+            elif before is not None:
+                client.put(encode("gap", GAP, self._place))
+
+    def _look(self, session: Session, watched: Mapping[UUID, Sequence[Watcher]], *, heard: bool) -> Seen:
+        assert self._place is not None  # noqa: S101 - _attend has seen to it
+        entries = journal.page(session, self._place, PAGE)
+        touched = {entry.job_id for entry in entries} | {
+            job_id for job_id, watchers in watched.items() if any(watcher.is_new for watcher in watchers)
+        }
+        jobs = queries.several(session, touched & watched.keys())
+        least = {job_id: _least(watched[job_id]) for job_id in jobs}
+        return Seen(
+            place=self._place.of(entries[-1]) if entries else self._place,
+            is_full=len(entries) == PAGE,
+            jobs=jobs,
+            moved=frozenset(entry.job_id for entry in entries if entry.line is None),
+            told=happenings.since(session, list(jobs.values()), least),
+            news=journal.tell(session, self._place, entries) if heard else (),
+        )
+
+    def _tell(self, seen: Seen, watched: Mapping[UUID, Sequence[Watcher]]) -> None:
+        for job_id, job in seen.jobs.items():
+            for watcher in watched[job_id]:
+                watcher.tell(seen.told.get(job_id, ()), job, moved=job_id in seen.moved)
+        for wanted, group in self._listeners.items():
+            chunk = wanted.chunk(seen.news)
+            for listener in group:
+                listener.hear(chunk, seen.place)
+        self._place = seen.place
+
+    def _beat(self) -> None:
+        for client in self._clients():
+            client.put(still_here(self._place if isinstance(client, Listener) else None))
 
 
-def _sight(job: Job, watchers: Sequence[Watcher]) -> Sight:
-    """What must differ for a job to be shown again: how it stands, or who looks."""
-    return (
-        job.state,
-        job.epoch,
-        job.run_at,
-        job.finished_at,
-        job.cancel_requested,
-        frozenset(watcher.number for watcher in watchers),
-    )
+def _page(session: Session, place: Place) -> tuple[list[News], Place | None]:
+    entries = journal.page(session, place, PAGE)
+    return journal.tell(session, place, entries), place.of(entries[-1]) if entries else None
 
 
 def _least(watchers: Sequence[Watcher]) -> Position:

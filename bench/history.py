@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -83,51 +84,77 @@ def fill(session: Session, start: int, rows: int, random: Random) -> None:
         session.execute(sa.insert(Label), labels)
 
 
-def timed(do: Callable[[], Any], rounds: int = ROUNDS) -> tuple[float, float]:
-    """The median and the 99th percentile of a call, in milliseconds on the chosen clock."""
-    taken = []
-    for _ in range(rounds):
-        started = Clock.read()
-        do()
-        taken.append((Clock.read() - started) * 1000)
-    taken.sort()
-    return taken[len(taken) // 2], taken[int(len(taken) * 0.99)]
+class Side:
+    """A ledger, and the calls that are measured on it."""
 
+    def __init__(self, name: str, engine: sa.Engine) -> None:
+        self.name, self.engine, self.made = name, engine, list[Job]()
+        database.use(engine)
+        migrate.upgrade(engine)
 
-def measure(rounds: int) -> dict[str, tuple[float, float]]:
-    """Each call's median and 99th percentile, in milliseconds."""
-    with database.transaction() as session:
-        worker = liveness.register(session, 1, "threads", ["default"], 4)
-    made: list[Job] = []
-
-    def create() -> None:
+    def fill(self, rows: int) -> None:
+        """Give it a history."""
+        database.use(self.engine)
+        random = Random(7)
+        for start in range(0, rows, CHUNK):
+            with database.transaction() as session:
+                fill(session, start, CHUNK, random)
+        if self.engine.dialect.name == "postgresql":
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("ANALYZE")  # as PostgreSQL does by itself a minute later
         with database.transaction() as session:
-            made.append(submit(session, Order(task="task.1", payload={}, queue="default", tags=["new"])).job)
+            self.worker = liveness.register(session, 1, "threads", ["default"], 4)
 
-    def get() -> None:
+    def calls(self) -> dict[str, Callable[[], Any]]:
+        """What is measured."""
+        looks = {f"page: {name}": partial(self.page, wanted, [None]) for name, wanted in SEARCHES.items()}
+        counts = {f"count: {name}": partial(self.count, wanted) for name, wanted in SEARCHES.items()}
+        return {"create": self.create, "get": self.get, "release and claim": self.claim, **looks, **counts}
+
+    def create(self) -> None:
+        """Accept a job."""
+        with database.transaction() as session:
+            self.made.append(submit(session, Order(task="task.1", payload={}, queue="default", tags=["new"])).job)
+
+    def get(self) -> None:
+        """Read one."""
         with database.snapshot() as session:
-            queries.get(session, TENANT, made[-1].id)
+            queries.get(session, TENANT, self.made[-1].id)
 
-    def claim() -> None:
-        job = made.pop()
+    def claim(self) -> None:
+        """Take one."""
+        job = self.made.pop()
         with database.transaction() as session:
             store.release(session, [job.id], clock.now())
-            attempts.claim(session, job.id, worker, clock.now())
+            attempts.claim(session, job.id, self.worker, clock.now())
 
-    found = {"create": timed(create, rounds), "get": timed(get, rounds), "release and claim": timed(claim, rounds)}
-    for name, wanted in SEARCHES.items():
-        cursors: list[str | None] = [None]
+    def page(self, wanted: Filter, cursors: list[str | None]) -> None:
+        """The next page of a search."""
+        with database.snapshot() as session:
+            cursors.append(search.page(session, TENANT, wanted, 50, cursors[-1]).next_cursor)
 
-        def look(wanted: Filter = wanted, cursors: list[str | None] = cursors) -> None:
-            with database.snapshot() as session:
-                cursors.append(search.page(session, TENANT, wanted, 50, cursors[-1]).next_cursor)
+    def count(self, wanted: Filter) -> None:
+        """How many there are."""
+        with database.snapshot() as session:
+            search.count(session, TENANT, wanted)
 
-        def count(wanted: Filter = wanted) -> None:
-            with database.snapshot() as session:
-                search.count(session, TENANT, wanted)
 
-        found[f"page: {name}"] = timed(look, rounds)
-        found[f"count: {name}"] = timed(count, max(5, rounds // 10))
+Figures = dict[str, dict[str, list[float]]]
+
+
+def measure(sides: list[Side], rounds: int) -> Figures:
+    """The milliseconds that each call took on each side, sorted. They take turns, so that the machine's load meets both."""
+    found: Figures = {}
+    calls = {side.name: side.calls() for side in sides}
+    for name in calls[sides[0].name]:
+        taken: dict[str, list[float]] = {side.name: [] for side in sides}
+        for _ in range(rounds if not name.startswith("count") else max(20, rounds // 10)):
+            for side in sides:
+                database._engines.engine = side.engine  # noqa: SLF001 - use() would close the connections of the other
+                started = Clock.read()
+                calls[side.name][name]()
+                taken[side.name].append((Clock.read() - started) * 1000)
+        found[name] = {side: sorted(each) for side, each in taken.items()}
     return found
 
 
@@ -146,23 +173,25 @@ def retry_all() -> tuple[int, float]:
 
 
 @contextmanager
-def ledger(postgres: bool) -> Iterator[None]:
-    """An empty ledger."""
+def ledgers(postgres: bool) -> Iterator[list[Side]]:
+    """Two empty ledgers."""
     folder = Path(tempfile.mkdtemp(prefix="treadle-history-"))
     server = Postgres() if postgres else None
-    database.use(database.create_engine(server.create_database() if server else f"sqlite:///{folder / 'treadle.db'}"))
-    migrate.upgrade(database.engine())
+    urls = [server.create_database() if server else f"sqlite:///{folder / name}.db" for name in ("few", "many")]
+    sides = [Side(name, database.create_engine(url)) for name, url in zip(("few", "many"), urls, strict=True)]
     try:
-        yield
+        yield sides
     finally:
         database.use(None)
+        for side in sides:
+            side.engine.dispose()
         if server:
             server.remove()
         shutil.rmtree(folder)
 
 
 def main() -> None:
-    """Fill, measure, fill, measure, and say it."""
+    """Fill, measure, and say it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -172,26 +201,22 @@ def main() -> None:
     if given.cpu:
         Clock.read = time.thread_time
     publisher.offer = lambda hints: None  # type: ignore[method-assign]  # nothing is published
-    random = Random(7)
-    with ledger(given.postgres):
-        with database.transaction() as session:
-            fill(session, 0, FEW, random)
-        few = measure(given.rounds)
-        for start in range(FEW, given.rows, CHUNK):
-            with database.transaction() as session:
-                fill(session, start, CHUNK, random)
-        if given.postgres:
-            with database.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("ANALYZE")
-        many = measure(given.rounds)
+    with ledgers(given.postgres) as sides:
+        few, many = sides
+        few.fill(FEW)
+        many.fill(given.rows)
         clock_used = "CPU ms" if given.cpu else "ms"
         print(f"| call, {clock_used} | p50 at {FEW:,} | p50 at {given.rows:,} | ratio | p99 at {given.rows:,} |")
         print("|---|---|---|---|---|")
-        for name, (middle, worst) in many.items():
-            print(f"| {name} | {few[name][0]:.2f} | {middle:.2f} | {middle / few[name][0]:.2f} | {worst:.1f} |")
-        done, taken = retry_all()
+        for name, taken in measure(sides, given.rounds).items():
+            middle = {side: each[len(each) // 2] for side, each in taken.items()}
+            worst = taken[many.name][int(len(taken[many.name]) * 0.99)]
+            ratio = middle[many.name] / middle[few.name]
+            print(f"| {name} | {middle[few.name]:.2f} | {middle[many.name]:.2f} | {ratio:.2f} | {worst:.1f} |")
+        database.use(many.engine)
+        done, taken_by_all = retry_all()
         print(f"\nLoad average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
-        print(f"{done} dead letters retried by one bulk action in {taken:.1f} s")
+        print(f"{done} dead letters retried by one bulk action in {taken_by_all:.1f} s")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,13 @@ ActionId = Annotated[str, typer.Argument(metavar="ID", help="The action's id.", 
 Rate = Annotated[float | None, typer.Option(min=1, help="Jobs a second, at most.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Dry = Annotated[bool, typer.Option("--dry", help="Only say how many it would be.")]
-DONE = {"retry": "retried", "cancel": "cancelled", "reschedule": "rescheduled", "prioritise": "prioritised"}
+DONE = {
+    "retry": "retried",
+    "cancel": "cancelled",
+    "reschedule": "rescheduled",
+    "prioritise": "prioritised",
+    "purge": "cancelled",
+}
 
 
 class Verb(StrEnum):
@@ -103,7 +109,12 @@ def carry_out(door: Door, body: dict[str, Any], *, dry: bool, yes: bool) -> None
         return
     if not yes:
         typer.confirm(f"{body['verb'].capitalize()} {many}?", abort=True, err=True)
-    door.show(_follow(door, door.ask("POST", "/v1/bulk-actions", body=body)), _say)
+    follow(door, door.ask("POST", "/v1/bulk-actions", body=body))
+
+
+def follow(door: Door, action: dict[str, Any]) -> None:
+    """Show how far an action is, to its end."""
+    door.show(_follow(door, action), _say)
 
 
 def _follow(door: Door, action: dict[str, Any]) -> dict[str, Any]:

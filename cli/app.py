@@ -21,6 +21,7 @@ from cli import (
     queues,
     schedules,
     serve,
+    stream,
     subscriptions,
     tasks,
     watch,
@@ -59,6 +60,7 @@ app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(hooks.app, name="hooks")
 app.command("audit")(audit.audit)
+app.command("stream")(stream.stream)
 
 
 def main() -> None:

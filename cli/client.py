@@ -74,14 +74,14 @@ class Client:
         with in_words():
             return self._treadle.send(Call(method, path, names, params or {}, headers, body, None if body is None else kind))
 
-    def follow(self, path: str, *names: str) -> Iterator[Event]:
+    def follow(self, path: str, *names: str, params: dict[str, Any] | None = None) -> Iterator[Event]:
         """The events of a stream, each once, until the server has no more: a connection that is lost is made again.
 
         Raises:
             Refused: the API answered with an error.
             Unreachable: nothing answered, several times in a row.
         """
-        stream: Stream[Event] = Stream(Call("GET", path, names))
+        stream: Stream[Event] = Stream(Call("GET", path, names, params or {}))
         with in_words(), self._connect(persistence=PERSISTENCE) as treadle:
             yield from treadle.iterate(stream)
 

@@ -29,6 +29,11 @@ def is_set(variable: str) -> bool:
     return variable in os.environ  # noqa: TID251
 
 
+def given(*beginnings: str) -> list[str]:
+    """The variables of the user's whose names begin so."""
+    return sorted(name for name in os.environ if name.upper().startswith(beginnings))  # noqa: TID251
+
+
 def is_on(variable: str, *, otherwise: bool = True) -> bool:
     """Whether the user has switched a setting on; `otherwise` if nothing was said."""
     said = os.environ.get(variable)  # noqa: TID251
@@ -49,6 +54,7 @@ def api(host: str, port: int) -> Command:
     return _python(
         "uvicorn", "api.app:app", "--host", host, "--port", str(port),
         "--no-access-log",  # the API logs each request itself, with its id
+        "--no-proxy-headers",  # the API itself believes the proxies that TREADLE_TRUSTED_PROXIES names
         "--no-server-header", "--timeout-graceful-shutdown", "10",
     )  # fmt: skip
 
@@ -73,6 +79,11 @@ def worker(
 def beat() -> Command:
     """The scheduler."""
     return _python("scheduler")
+
+
+def sandbox(port: int, smtp_port: int, accounts: Path) -> Command:
+    """The stand-ins of all providers; the accounts that lead to them go into a file."""
+    return _python("cli.sandbox", str(port), str(smtp_port), str(accounts))
 
 
 def flower(port: int, user: str, password: str) -> Command:

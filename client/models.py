@@ -451,6 +451,64 @@ class JobPage(TypedDict):
     next_cursor: str | None
 
 
+class KeyIn(TypedDict):
+    """A key to make."""
+
+    name: str
+    scope: NotRequired[Literal["read", "operate", "write", "admin"]]
+    lifetime: NotRequired[str | float | None]
+    # Ends after this long; never, if not given.
+    tasks: NotRequired[list[str]]
+    # The tasks whose jobs it reaches.
+    queues: NotRequired[list[str]]
+    # And the queues. Of none at all: any.
+    blind: NotRequired[bool]
+    # Hide payloads, results and errors from it; only with the scope read.
+    quota: NotRequired[int | None]
+    # Requests a minute; TREADLE_QUOTA, if null.
+
+
+class KeyList(TypedDict):
+    """The keys, oldest first."""
+
+    keys: list[KeyOut]
+
+
+class KeyMade(TypedDict):
+    """A key, with its secret: the only time that it is shown."""
+
+    id: str
+    name: str
+    scope: Literal["read", "operate", "write", "admin"]
+    tasks: list[str]
+    queues: list[str]
+    blind: bool
+    quota: int | None
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    before_until: str | None
+    # Until then the secret before the last rotation is taken.
+    key: str
+
+
+class KeyOut(TypedDict):
+    """A key, without its secret."""
+
+    id: str
+    name: str
+    scope: Literal["read", "operate", "write", "admin"]
+    tasks: list[str]
+    queues: list[str]
+    blind: bool
+    quota: int | None
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    before_until: str | None
+    # Until then the secret before the last rotation is taken.
+
+
 class KindList(TypedDict):
     """All kinds, by name."""
 
@@ -593,7 +651,7 @@ class Replayed(TypedDict):
 class Result(TypedDict):
     """What became of one job of the request."""
 
-    status: Literal[200, 202, 400, 409, 413, 422, 503]
+    status: Literal[200, 202, 400, 403, 409, 413, 422, 503]
     # As if it had been asked for alone.
     id: NotRequired[str | None]
     problem: NotRequired[Problem | None]
@@ -634,6 +692,13 @@ class Rotation(TypedDict):
     # By default a new one.
     overlap: NotRequired[str | float]
     # How long the one before signs beside it.
+
+
+class RotationIn(TypedDict):
+    """How long the secret before is still taken."""
+
+    overlap: NotRequired[str | float]
+    # A span of time: "500ms", "30s", "1h30m", "7d", ISO 8601 ("PT30S") or a number of seconds.
 
 
 class ScheduleChange(TypedDict):

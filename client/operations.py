@@ -226,6 +226,43 @@ class Operations:
         """
         return Stream(Call("GET", "/v1/jobs/{}/events", names=(job_id,), headers={"Last-Event-ID": last_event_id}))
 
+    @iteration
+    def stream_all(
+        self,
+        *,
+        queue: str | None = None,
+        task: str | None = None,
+        tag: str | None = None,
+        state: models.State | None = None,
+        account: str | None = None,
+        lines: bool | None = None,
+        for_: str | float | None = None,
+        last_event_id: str | None = None,
+    ) -> Stream[Event]:
+        """What happens to all jobs, live, as server-sent events: a `job` event for each move, with the state before and
+        after.
+
+        Whoever comes again with `Last-Event-ID` is told everything that happened meanwhile, each event once and in
+        order, for as long as TREADLE_STREAM_WINDOW; past that, a `gap` event says so. Payloads and results are left
+        out.
+        """
+        return Stream(
+            Call(
+                "GET",
+                "/v1/stream",
+                query={
+                    "queue": queue,
+                    "task": task,
+                    "tag": tag,
+                    "state": state,
+                    "account": account,
+                    "lines": lines,
+                    "for": for_,
+                },
+                headers={"Last-Event-ID": last_event_id},
+            )
+        )
+
     @operation
     def begin_action(self, **body: Unpack[models.ActionIn]) -> Call[models.ActionOut]:
         """Do something to all jobs of a filter that were accepted until now, in the background, newest first."""
@@ -267,6 +304,31 @@ class Operations:
     def each_deed(self, *, about: str | None = None, limit: int | None = None) -> Listing[models.DeedOut]:
         """All that `list_deeds` finds, page after page."""
         return Listing(Call("GET", "/v1/audit", query={"about": about, "limit": limit}), "deeds", "before")
+
+    @operation
+    def create_key(self, **body: Unpack[models.KeyIn]) -> Call[models.KeyMade]:
+        """Make a key. It is shown in this answer, and never again."""
+        return Call("POST", "/v1/keys", body=body, media_type="application/json")
+
+    @operation
+    def list_keys(self, *, ended: bool | None = None) -> Call[models.KeyList]:
+        """The keys: their ids and rights, never their secrets."""
+        return Call("GET", "/v1/keys", query={"ended": ended})
+
+    @operation
+    def get_key(self, key_id: str, /) -> Call[models.KeyOut]:
+        """One key."""
+        return Call("GET", "/v1/keys/{}", names=(key_id,))
+
+    @operation
+    def revoke_key(self, key_id: str, /) -> Call[None]:
+        """End a key at once: within a second, since each process remembers for so long that it was valid."""
+        return Call("DELETE", "/v1/keys/{}", names=(key_id,))
+
+    @operation
+    def rotate_key(self, key_id: str, /, **body: Unpack[models.RotationIn]) -> Call[models.KeyMade]:
+        """Give a key another secret, shown in this answer. The one before is taken for `overlap` longer."""
+        return Call("POST", "/v1/keys/{}/rotate", names=(key_id,), body=body, media_type="application/json")
 
     @operation
     def list_tasks(self) -> Call[models.TaskList]:

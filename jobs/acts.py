@@ -25,7 +25,7 @@ def cancel(session: Session, caller: Caller, job_id: UUID) -> Job:
         JobNotFound: there is none, or it is another tenant's.
         MoveRefused: it is final.
     """
-    found = queries.get(session, caller.tenant, job_id)
+    found = queries.get(session, caller.tenant, job_id, caller.reach)
     audit.note(session, caller, "job.cancel", job_id)
     return store.cancel(session, job_id, clock.now()) or _refuse("cancelling it", found)
 
@@ -37,7 +37,7 @@ def retry(session: Session, caller: Caller, job_id: UUID) -> Job:
         JobNotFound: there is none, or it is another tenant's.
         MoveRefused: it is open, or succeeded.
     """
-    found, now = queries.get(session, caller.tenant, job_id), clock.now()
+    found, now = queries.get(session, caller.tenant, job_id, caller.reach), clock.now()
     audit.note(session, caller, "job.retry", job_id)
     room = _has_room(session, found, now)  # before it counts as waiting itself
     return _sent(session, store.revive(session, job_id, now) or _refuse("retrying it", found), room, now)
@@ -50,7 +50,7 @@ def change(session: Session, caller: Caller, job_id: UUID, **changes: Any) -> Jo
         JobNotFound: there is none, or it is another tenant's.
         MoveRefused: it does not wait.
     """
-    found, now = queries.get(session, caller.tenant, job_id), clock.now()
+    found, now = queries.get(session, caller.tenant, job_id, caller.reach), clock.now()
     noted = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in changes.items()}
     audit.note(session, caller, "job.change", job_id, **noted)
     room = changes.get("run_at", found.run_at) <= now and _has_room(session, found, now)
@@ -65,7 +65,7 @@ def replay(session: Session, caller: Caller, job_id: UUID, edit: Callable[[Job],
         MoveRefused: it is still open.
         Exception: what `edit` raises; it returns the new payload.
     """
-    old = queries.get(session, caller.tenant, job_id)
+    old = queries.get(session, caller.tenant, job_id, caller.reach)
     if old.state not in FINAL:
         _refuse("replaying it", old)
     made = submit(session, replace(Order.like(old), payload=edit(old), caller=caller.key_id, request_id=caller.request_id))

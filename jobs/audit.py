@@ -23,7 +23,7 @@ def note(session: Session, caller: Caller, what: str, about: object, **detail: A
             who=caller.key_id,
             what=what,
             about=str(about),
-            detail=detail,
+            detail=detail if caller.subject is None else {"subject": caller.subject, **detail},
             request_id=caller.request_id,
         )
     )

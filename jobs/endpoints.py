@@ -131,10 +131,9 @@ def enable(session: Session, endpoint: Endpoint) -> int:
     now, since = clock.now(), endpoint.failing_since or endpoint.disabled_at
     if endpoint.disabled_at is not None:
         outbox.tell(session, "endpoint.enabled", _about(endpoint), str(endpoint.id), endpoint.tenant)
-    dead = select(Job.id).where(Job.endpoint_id == endpoint.id, Job.state == State.FAILED, Job.finished_at >= since)
-    revived = (
-        [job_id for job_id in session.scalars(dead.limit(REVIVED)) if store.revive(session, job_id, now)] if since else []
-    )
+    its = Job.endpoint_id == endpoint.id, Job.state == State.FAILED
+    dead = session.scalars(select(Job.id).where(*its, Job.finished_at >= since).limit(REVIVED)) if since else ()
+    revived = [job_id for job_id in dead if store.revive(session, job_id, now)]
     if len(revived) < REVIVED:  # else its failures are still to be looked through
         endpoint.failing_since = None
     endpoint.disabled_at, endpoint.disabled_why = None, None

@@ -120,6 +120,20 @@ class RuleExists(JobError):
         super().__init__(f"A {kind} named {name!r} exists. Change it with PATCH, or choose another name.")
 
 
+class KeyNotFound(JobError):
+    """There is no such API key."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no live key {key_id[:64]!r}.")
+
+
+class OutOfReach(JobError):
+    """The caller's key does not reach such jobs."""
+
+    def __init__(self, task: str, queue: str) -> None:
+        super().__init__(f"This key is restricted: jobs of {task!r} in the queue {queue!r} are out of its reach.")
+
+
 class Forged(JobError):
     """A provider's webhook is not what it says it is. Why is for our log, not for the sender."""
 

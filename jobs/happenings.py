@@ -86,8 +86,8 @@ def since(session: Session, jobs: Sequence[Job], positions: Mapping[UUID, Positi
     attempts, lines = _attempts(session, positions), _lines(session, positions)
     found = {}
     for job in jobs:
-        tried, said = attempts.get(job.id, []), lines.get(job.id, [])
-        parts = map(_start, tried), map(_line, said), (_end(attempt) for attempt in tried if attempt.outcome), end(job)
+        tried, heard = attempts.get(job.id, []), lines.get(job.id, [])
+        parts = map(_start, tried), map(said, heard), (_end(attempt) for attempt in tried if attempt.outcome), end(job)
         whole = merge(*parts, key=lambda happening: happening.at)  # it keeps the order of each part
         found[job.id] = [happening for happening in whole if happening.is_news(positions[job.id])]
     return found
@@ -126,7 +126,8 @@ def _end(attempt: Attempt) -> Happening:
     return Happening("ended", attempt.finished_at or attempt.started_at, "ended", attempt.epoch, data)
 
 
-def _line(line: LogLine) -> Happening:
+def said(line: LogLine) -> Happening:
+    """What a task said."""
     if line.level == "progress":
         return Happening("progress", line.at, "line", line.id, json.loads(line.message))
     return Happening("line", line.at, "line", line.id, {"level": line.level, "message": line.message})

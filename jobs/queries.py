@@ -8,17 +8,18 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import JobNotFound
 from jobs.model import Attempt, Job, LogLine
+from jobs.reach import EVERYTHING, Reach
 from jobs.states import State
 
 
-def get(session: Session, tenant: str, job_id: UUID) -> Job:
+def get(session: Session, tenant: str, job_id: UUID, reach: Reach = EVERYTHING) -> Job:
     """One job.
 
     Raises:
-        JobNotFound: there is none, or it is another tenant's.
+        JobNotFound: there is none, or it is another tenant's, or out of reach.
     """
     job = session.scalars(select(Job).where(Job.tenant == tenant, Job.id == job_id)).one_or_none()
-    if job is None:
+    if job is None or not reach.covers(job.task, job.queue):
         raise JobNotFound(job_id)
     return job
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, aliased, defer
 from jobs import cursors
 from jobs.labels import of_metadata, of_tag
 from jobs.model import Job, Label
+from jobs.reach import EVERYTHING, Reach
 from jobs.states import State
 
 SCAN = 2000  # candidates that one page looks at
@@ -42,6 +43,7 @@ class Filter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     text: str | None = None  # somewhere in the payload, the result or the error
+    reach: Reach = EVERYTHING  # of the key that asks
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored; see `from_json`."""
@@ -172,6 +174,8 @@ def _others(wanted: Filter) -> Iterator[Criterion]:
     for name, value in named:
         if value is not None:
             yield partial(_is, name=name, value=value)
+    if wanted.reach.is_bounded:
+        yield wanted.reach.criterion
     if wanted.text is not None:
         yield partial(_says, text=wanted.text)
 

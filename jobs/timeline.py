@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from jobs import audit, queries
 from jobs.model import Attempt, Job
+from jobs.reach import EVERYTHING, Reach
 from jobs.states import FINAL, State
 
 LINES = 1000  # of the log, the last
@@ -26,13 +27,13 @@ class Moment:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def of(session: Session, tenant: str, job_id: UUID) -> list[Moment]:
+def of(session: Session, tenant: str, job_id: UUID, reach: Reach = EVERYTHING) -> list[Moment]:
     """What happened to a job, oldest first.
 
     Raises:
         JobNotFound: there is none, or it is another tenant's.
     """
-    job, attempts = queries.get(session, tenant, job_id), queries.attempts(session, job_id)
+    job, attempts = queries.get(session, tenant, job_id, reach), queries.attempts(session, job_id)
     numbers = {attempt.epoch: attempt.number for attempt in attempts}
     moments = [Moment(job.created_at, "accepted", detail={"request_id": job.request_id})]
     for attempt in attempts:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from jobs import limits, liveness, queries
 from jobs.model import Hold, Job, Queue
+from jobs.reach import EVERYTHING, Reach
 from jobs.states import State
 from runtime import clock
 
@@ -29,13 +30,13 @@ class Cause:
     ahead: int | None = None  # jobs that go first; COUNTED: at least so many
 
 
-def of(session: Session, tenant: str, job_id: UUID) -> list[Cause]:
+def of(session: Session, tenant: str, job_id: UUID, reach: Reach = EVERYTHING) -> list[Cause]:
     """Why the job is where it is; the first cause is that which ends last, as far as one can tell.
 
     Raises:
         JobNotFound: there is none, or it is another tenant's.
     """
-    job = queries.get(session, tenant, job_id)
+    job = queries.get(session, tenant, job_id, reach)
     match job.state:
         case State.RUNNING:
             gives_way = " It was asked to give way." if job.cancel_requested else ""

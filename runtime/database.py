@@ -187,9 +187,9 @@ def transaction(*, before_commit: Callable[[], None] | None = None) -> Iterator[
 
 
 @contextmanager
-def snapshot() -> Iterator[Session]:
+def snapshot(kind: type[Session] = Session) -> Iterator[Session]:
     """A transaction that only reads: on SQLite it never takes the write lock."""
-    with Session(engine().execution_options(read_only=True), expire_on_commit=False) as session, session.begin():
+    with kind(engine().execution_options(read_only=True), expire_on_commit=False) as session, session.begin():
         yield session
 
 

@@ -41,6 +41,21 @@ class Settings(BaseSettings):
     result_limit: int = Field(262_144, ge=1024, description="bytes of a job's stored result")
     door_patience: Duration = Field(timedelta(milliseconds=800), description="how long a request waits for the database")
     idempotency_window: Duration = Field(timedelta(hours=24), description="how long an Idempotency-Key is remembered")
+    body_patience: Duration = Field(timedelta(seconds=30), description="how long a request's body may take to arrive")
+    quota: int = Field(0, ge=0, description="requests a minute of one API key, for each API process; 0: any number")
+    cors_origins: Names = Field((), description="origins, by comma, whose pages may call the API; * is any")
+    trusted_proxies: Names = Field(
+        (), description="addresses or networks, by comma, of proxies whose X-Forwarded-For and -Proto are believed"
+    )
+    oidc_issuer: str = Field(
+        "", description="identity provider whose tokens are taken beside API keys, as in their claim iss"
+    )
+    oidc_audience: str = Field("", description="what their claim aud must be, or hold")
+    oidc_jwks_url: str = Field("", description="where the provider publishes its keys; by default where its discovery says")
+    oidc_roles_claim: str = Field(
+        "roles", description="the claim that gives viewer, operator, writer or admin; a.b is b within a"
+    )
+    oidc_viewers_see_payloads: bool = Field(False, description="show viewers payloads, results and errors")
     metrics_token: SecretStr | None = Field(None, description="bearer token that /metrics asks for, if set")
 
     hint_window: int = Field(
@@ -67,6 +82,9 @@ class Settings(BaseSettings):
 
     retention_succeeded: Duration = Field(timedelta(days=7), description="how long succeeded jobs are kept")
     retention_failed: Duration = Field(timedelta(days=30), description="how long failed, cancelled, expired ones are kept")
+    stream_window: Duration = Field(
+        timedelta(hours=1), description="how long a stream of all that happens can be taken up again"
+    )
     retention_events: Duration = Field(
         timedelta(days=14), description="how long events are kept, and known should they come again"
     )
@@ -92,7 +110,7 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address of a worker's or scheduler's /metrics")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of a worker's or scheduler's /metrics; 0 is none")
 
-    @field_validator("queues", "task_modules", "known_accounts", mode="before")
+    @field_validator("queues", "task_modules", "known_accounts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -119,8 +137,17 @@ class Settings(BaseSettings):
                 return "postgresql+psycopg://" + value.removeprefix(scheme)
         return value
 
+    @field_validator("oidc_issuer", "oidc_jwks_url")
+    @classmethod
+    def _guarded(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://127.0.0.1", "http://[::1]", "http://localhost")):
+            raise ValueError("keys are fetched over https://; plain http:// only from this machine")
+        return value
+
     @model_validator(mode="after")
     def _coherent(self) -> Self:
+        if self.oidc_issuer and not self.oidc_audience:
+            raise ValueError("oidc_issuer needs oidc_audience, or the tokens of every application there would be taken")
         if self.heartbeat * 3 > self.lease:
             raise ValueError("lease must be at least three heartbeats, else one slow renewal costs a worker its jobs")
         if min(self.retention_succeeded, self.retention_failed) < self.idempotency_window:

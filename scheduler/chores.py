@@ -15,4 +15,5 @@ CHORES = (
     Chore("gauges", 15.0, gauges.refresh),
     Chore("free_forgotten", 60.0, dispatch.Forget.free_all),
     Chore("prune", 60.0, prune.prune),
+    Chore("forget_journal", 60.0, prune.forget_journal),
 )

@@ -2,10 +2,11 @@
 
 from sqlalchemy import select
 
-from jobs import retention, store
+from jobs import journal, retention, store
 from jobs.model import Job
 from runtime import clock
 from runtime.database import snapshot, transaction
+from runtime.settings import settings
 
 BATCH = 500
 
@@ -19,6 +20,14 @@ def expire() -> None:
     if ids:
         with transaction() as session:
             store.expire(session, ids, now)
+
+
+def forget_journal() -> None:
+    """Forget what no stream can be taken up at any more."""
+    for _ in range(20):
+        with transaction() as session:
+            if journal.forget(session, clock.now(), settings().stream_window) < journal.BATCH:
+                return
 
 
 def prune() -> None:

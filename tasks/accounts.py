@@ -28,14 +28,15 @@ class NotConfigured(Exception):
 def _check_base(url: str) -> str:
     """Raises ValueError if calls to it would show the credentials to whoever listens."""
     parts = urlsplit(check_url(url))
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError("https:// is needed, except on loopback: the credentials go there")
     if parts.query or parts.fragment:
         raise ValueError("a base URL has neither query nor fragment")
     return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, so that nobody else hears what goes there."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -107,11 +108,15 @@ def _given_or_none() -> Mapping[str, given.Fields]:
 
 def _mending(name: str, model: type[Account], error: ValidationError) -> str:
     parts = [
-        (str(part["loc"][0]), part["type"], plainly(part["msg"]))
-        for part in error.errors(include_input=False, include_url=False)
+        (part["loc"], part["type"], plainly(part["msg"])) for part in error.errors(include_input=False, include_url=False)
     ]
-    wrong = [f"{given.variable(name, field)}: {why}." for field, kind, why in parts if kind != "missing"]
-    missing = [_setting(name, field, model) for field, kind, _ in parts if kind == "missing"]
+    # What is wrong with several fields together is said of none of them.
+    wrong = [
+        f"{given.variable(name, str(loc[0])) if loc else 'Its fields'}: {why}."
+        for loc, kind, why in parts
+        if kind != "missing"
+    ]
+    missing = [_setting(name, str(loc[0]), model) for loc, kind, _ in parts if kind == "missing"]
     line = [f"Set {' '.join(missing)}"] if missing else []
     return " ".join([f"The account {name} is not configured.", *wrong, *line])
 

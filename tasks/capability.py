@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, create_model
 
-from jobs.errors import Invalid
+from jobs.errors import Invalid, Unconfirmed
 from tasks import accounts, once
 from tasks.accounts import AccountName
 from tasks.context import Context
@@ -145,6 +145,8 @@ class Capability(Task):
             if announced.done_at is not None:
                 return {"account": announced.account, **(announced.result or {})}
             names = [announced.account]  # whatever became of that call, no other account may make it again
+            if (missing := self._missing(announced.account)) is not None:
+                raise Unconfirmed(f"It was announced to {announced.account}, which cannot be asked here. {missing}")
         if not names or (len(names) > 1 and not (self.alike or payload.accounts)):
             raise Unfit(self.missing() or f"{' and '.join(names)} are not alike", code="not_configured")
         return walk(names, partial(self._do, payload, context), partial(self._is_open, context), context)

@@ -3,10 +3,10 @@
 It goes on where surely nothing was done: the account is held or not configured, cannot be reached, asks us to wait, or does
 not accept our credentials. It never goes on after an answer, or a silence, that may stand for something done.
 
-A held account is passed by, but for two: a job that waited with it and was let go, and one that probes an open circuit whose
-time is over (the account would not be found well again if all went by another). If all are held, the job waits for the first
-that is free. It waits with an account only where that lets jobs go; with one whose circuit is open it might wait longer than
-for another.
+A held account is passed by, but for a job that waited with it and was let go, and for one that probes an open circuit whose
+time is over: the account would not be found well again if all went by another. One that is only slowed to its rate is asked
+as far as the rate allows. If all are held, the job waits for the first that is free. It is parked with an account only where
+that lets jobs go; with one whose circuit is open it might wait longer than for another.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,7 +52,9 @@ def walk(accounts: Sequence[str], do: Callable[[str], Any], is_open: Callable[[]
 
 def _pass_by_if_held(account: str, context: Context) -> None:
     hold = holds.memory.find(account)
-    if hold is not None and context.account != account and not health.volunteer(account):
+    if hold is None or hold.cause is Cause.RATE or context.account == account:
+        return
+    if not health.volunteer(account):
         raise Snooze(max(hold.until - clock.now(), timedelta(0)), hold.why, account)
 
 

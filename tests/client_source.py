@@ -1,5 +1,6 @@
 """The part of the Python client that says what the API can do, made from the API's own document. `make client` writes it."""
 
+import keyword
 import subprocess
 import sys
 import textwrap
@@ -70,6 +71,8 @@ def _type(schema: dict[str, Any], here: str = "models.") -> str:
     if "$ref" in schema:
         return here + _class_name(schema["$ref"].rpartition("/")[2])
     if choices := schema.get("anyOf") or schema.get("oneOf"):
+        if all("enum" in each or "const" in each for each in choices):
+            return _type({"enum": [value for each in choices for value in each.get("enum", [each.get("const")])]})
         return " | ".join(dict.fromkeys(_type(each, here) for each in choices))
     if "const" in schema or "enum" in schema:
         return f"Literal[{', '.join(repr(each) for each in schema.get('enum', [schema.get('const')]))}]"
@@ -156,7 +159,7 @@ class _Method:
             self.more.append('answer="text/plain"')
 
     def _take(self, name: str, place: str, kind: str, required: bool | None) -> None:
-        field, fixed = name.replace("-", "_"), FIXED.get(self.operation, {})
+        field, fixed = name.replace("-", "_") + "_" * keyword.iskeyword(name), FIXED.get(self.operation, {})
         if field in fixed:
             self.query.append(f'"{field}": {fixed[field]}')
         elif place == "path":
@@ -242,7 +245,8 @@ def _answer(each: dict[str, Any]) -> str:
     for status, response in each["responses"].items():
         if status < "300":
             contents = response.get("content", {}).values()
-            found |= {_type(held["schema"]): True for held in contents if "schema" in held} or {"None": True}
+            kinds = " | ".join(_type(held["schema"]) for held in contents if "schema" in held) or "None"
+            found |= dict.fromkeys(kinds.split(" | "), True)
     return " | ".join(found)
 
 

@@ -34,6 +34,7 @@ POINTS = {
     "between commit and publish": Point("runtime.publisher", "Publisher.offer"),
     "after the claim": Point("workers.attempt", "begin", after=True),
     "after the provider's yes": Point("tasks.http", "send", after=True),
+    "after a provider's call": Point("tasks.provider", "ProviderTask._guard", after=True),
     "before settle": Point("workers.settlement", "settle"),
     "after settle": Point("workers.settlement", "settle", after=True),
     "before the tick": Point("jobs.schedules", "tick"),

@@ -17,7 +17,7 @@ from runtime.duration import spell
 from tasks.capability import Capability
 from tasks.provider import Provider, ProviderTask, providers
 from tasks.rate import Calls
-from tasks.registry import catalogue
+from tasks.registry import Task, catalogue
 
 FOLDER = Path(__file__).parents[1] / "docs" / "providers"
 Row = tuple[str, ...]
@@ -29,7 +29,8 @@ def pages() -> dict[str, str]:
     for module in pkgutil.iter_modules(package.__path__, "tasks.integrations."):
         importlib.import_module(module.name)
     found = sorted((provider for provider in providers.values() if _is_ours(provider)), key=lambda provider: provider.name)
-    return {"README.md": _index(found), **{f"{provider.name}.md": _page(provider) for provider in found}}
+    ours = {f"{provider.name}.md": _page(provider) for provider in found}
+    return {"README.md": _index(found), "capabilities.md": _capabilities_page(), **ours}
 
 
 def _is_ours(provider: Provider[Any]) -> bool:
@@ -56,15 +57,35 @@ def _index(found: list[Provider[Any]]) -> str:
         _table(("provider", "what", "tasks", "extra"), rows),
         "## Capabilities",
         "Asked for by what is wanted; several accounts may do it, see [integrations.md](../integrations.md#capabilities).",
-        _table(("task", "what", "by", "without `accounts`"), list(_capabilities())),
+        _table(("task", "what", "by", "without `accounts`"), [_ways(task) for task in _capabilities()]),
     )
 
 
-def _capabilities() -> Iterator[Row]:
-    for task in catalogue.all():
-        if isinstance(task, Capability):
-            ways = ", ".join(f"[{name}]({name}.md)" for name in sorted(task.ways)) or "–"
-            yield f"`{task.name}`", task.summary, ways, "all, by name" if task.alike else "the only one"
+def _capabilities() -> list[Capability]:
+    return [task for task in catalogue.all() if isinstance(task, Capability)]
+
+
+def _ways(task: Capability) -> Row:
+    ways = ", ".join(f"[{name}]({name}.md)" for name in sorted(task.ways)) or "–"
+    return f"[`{task.name}`](capabilities.md)", task.summary, ways, "all, by name" if task.alike else "the only one"
+
+
+def _capabilities_page() -> str:
+    return _joined(
+        "# Capabilities",
+        "Made from the code by `make docs`; how accounts are chosen, and when the next is asked, is in "
+        "[integrations.md](../integrations.md#capabilities).",
+        *(part for task in _capabilities() for part in _capability(task)),
+    )
+
+
+def _capability(task: Capability) -> Iterator[str]:
+    yield f"## `{task.name}`"
+    yield f"{task.summary} By {', '.join(f'[{name}]({name}.md)' for name in sorted(task.ways))}."
+    default = "all that are configured, by name" if task.alike else "the only one that is configured"
+    names = ("`accounts`", "list of string (at most 10)", default, "whom to ask, in this order")
+    yield _table(("field", "type", "default", "meaning"), [*_fields(task), names])
+    yield f"```json\n{json.dumps({'task': task.name, 'payload': task.example}, indent=2)}\n```"
 
 
 def _page(provider: Provider[Any]) -> str:
@@ -80,7 +101,8 @@ def _page(provider: Provider[Any]) -> str:
 
 def _title(provider: Provider[Any]) -> str:
     words = importlib.import_module(provider.account.__module__).__doc__ or ""
-    return words.partition("\n")[0].partition(": ")[2].capitalize()
+    title = words.partition("\n")[0].partition(": ")[2]
+    return title[:1].upper() + title[1:]
 
 
 def _account(provider: Provider[Any]) -> Iterator[str]:
@@ -105,7 +127,8 @@ def _account(provider: Provider[Any]) -> Iterator[str]:
 def _task(task: ProviderTask) -> Iterator[str]:
     yield f"## `{task.name}`"
     yield "\n".join(line.strip() for line in (task.run.__doc__ or "").strip().splitlines())
-    yield _table(("field", "type", "default", "meaning"), list(_fields(task)))
+    account = "`account`", "string", f"`{task.provider.name}`", "whose credentials"
+    yield _table(("field", "type", "default", "meaning"), [*_fields(task), account])
     yield f"```json\n{json.dumps({'task': task.name, 'payload': task.example}, indent=2)}\n```"
     yield f"**Once.** {_once(task)}"
     yield f"Time limit of an attempt: {spell(task.timeout)}. At most {task.retry.max_attempts} attempts."
@@ -128,13 +151,12 @@ def _once(task: ProviderTask) -> str:
     )
 
 
-def _fields(task: ProviderTask) -> Iterator[Row]:
+def _fields(task: Task) -> Iterator[Row]:
     schema = task.schema()
     for name, field in schema.get("properties", {}).items():
-        if name != "account":
+        if name not in {"account", "accounts"}:
             default = "required" if name in schema.get("required", []) else _json(field.get("default"))
             yield f"`{name}`", _type(field, schema), default, _sentence(field.get("description", ""))
-    yield "`account`", "string", f"`{task.provider.name}`", "whose credentials"
 
 
 def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:

@@ -35,12 +35,12 @@ class Trial(Generic[Tried]):
     member: Member = field(default_factory=_member, kw_only=True)
     verdict: Verdict | None = field(default=None, kw_only=True)
 
-    def take(self, payload: Any) -> UUID:
-        """A job of the task, as the door would take it."""
+    def take(self, payload: Any, **more: Any) -> UUID:
+        """A job of the task, as the door would take it; `more` are columns of its row."""
         account = self.task.account(self.task.accept(payload))
         with transaction() as session:
             self.member.id = liveness.register(session, os.getpid(), "threads", ["default"], 1)
-            asked = {"task": self.task.name, "payload": payload, "retry": self.task.retry, "account": account}
+            asked = {"task": self.task.name, "payload": payload, "retry": self.task.retry, "account": account, **more}
             return make.job(session, State.QUEUED, **asked).id
 
     def run(self, job_id: UUID, *, dies: bool = False) -> Job:

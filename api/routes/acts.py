@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.auth import Writer
+from api.auth import JobOperator, JobWriter
 from api.body import StrictRoute
 from api.dependencies import InLedger
 from api.merge_patch import merged
@@ -47,20 +47,20 @@ class ChangeIn(BaseModel):
 
 
 @router.patch("/{job_id}")
-async def change_job(job_id: UUID, given: ChangeIn, caller: Writer, ledger: InLedger) -> JobOut:
+async def change_job(job_id: UUID, given: ChangeIn, caller: JobOperator, ledger: InLedger) -> JobOut:
     """Change the time or the priority of a job that waits. A running or final job is left as it is: 409."""
     change = partial(acts.change, caller=caller, job_id=job_id, **given.values())
     return JobOut.of(await ledger.write(change, row=f"job {job_id}"))
 
 
 @router.post("/{job_id}/cancel")
-async def cancel_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
+async def cancel_job(job_id: UUID, caller: JobOperator, ledger: InLedger) -> JobOut:
     """Cancel: at once if it waits; a running job is asked to give way, and `cancel_requested` says so."""
     return JobOut.of(await ledger.write(partial(acts.cancel, caller=caller, job_id=job_id), row=f"job {job_id}"))
 
 
 @router.post("/{job_id}/retry", status_code=202)
-async def retry_job(job_id: UUID, caller: Writer, ledger: InLedger) -> JobOut:
+async def retry_job(job_id: UUID, caller: JobOperator, ledger: InLedger) -> JobOut:
     """Retry by hand a job that failed, was cancelled or expired: its history is kept, its attempts start anew."""
     return JobOut.of(await ledger.write(partial(acts.retry, caller=caller, job_id=job_id), row=f"job {job_id}"))
 
@@ -73,7 +73,7 @@ async def replay_job(
         Body(media_type="application/merge-patch+json", description="What differs in the payload.", examples=[{}]),
     ],
     response: Response,
-    caller: Writer,
+    caller: JobWriter,
     ledger: InLedger,
 ) -> JobOut:
     """Make a new job from one that is final, its payload edited by a JSON Merge Patch (RFC 7396). The old one is kept.

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from api import bulk
-from api.auth import Writer
+from api.auth import JobWriter
 from api.bulk import BulkOut
 from api.dependencies import InLedger, RequestId, TraceParent
 from api.idempotency import IdempotencyKey, in_flight
@@ -46,7 +46,7 @@ _BODY = {
 )
 async def create_jobs(
     request: Request,
-    caller: Writer,
+    caller: JobWriter,
     ledger: InLedger,
     request_id: RequestId,
     trace: TraceParent,

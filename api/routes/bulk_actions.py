@@ -8,13 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.auth import Reader, Writer
+from api.auth import Operator, Reader
 from api.body import StrictRoute
 from api.dependencies import InLedger
 from api.filters import FilterIn
 from api.orders import Span
 from api.schemas import PRIORITIES, CountOut, Priority, Time
 from jobs import bulk_actions
+from jobs.keys import Caller
 from jobs.model import BulkAction
 from jobs.search import Filter
 from jobs.states import State
@@ -46,15 +47,15 @@ class ActionIn(BaseModel):
         times = (self.delay is not None) + (self.run_at is not None)
         if times != (self.verb == "reschedule"):
             raise ValueError("give either delay or run_at with reschedule, and with nothing else")
-        if self.verb != "retry" and self.wanted() == Filter():
+        if self.verb != "retry" and self.filter == FilterIn():
             raise ValueError("say which jobs are meant: the filter is empty")
         return self
 
-    def wanted(self) -> Filter:
+    def wanted(self, caller: Caller) -> Filter:
         """Which jobs are meant."""
         if self.verb == "retry" and self.filter.state is None:
-            return self.filter.model_copy(update={"state": State.FAILED}).wanted()
-        return self.filter.wanted()
+            return self.filter.model_copy(update={"state": State.FAILED}).wanted(caller)
+        return self.filter.wanted(caller)
 
     def given(self) -> dict[str, Any]:
         """What the verb needs."""
@@ -101,17 +102,17 @@ class ActionList(BaseModel):
 async def begin_action(
     given: ActionIn,
     response: Response,
-    caller: Writer,
+    caller: Operator,
     ledger: InLedger,
     preview: Annotated[bool, Query(description="Do nothing; say how many jobs would be met.")] = False,
 ) -> ActionOut | CountOut:
     """Do something to all jobs of a filter that were accepted until now, in the background, newest first."""
     if preview:
         response.status_code = 200
-        found = await ledger.read(partial(bulk_actions.preview, tenant=caller.tenant, wanted=given.wanted()))
+        found = await ledger.read(partial(bulk_actions.preview, tenant=caller.tenant, wanted=given.wanted(caller)))
         return CountOut(count=found.count, exact=found.exact)
     begin = partial(
-        bulk_actions.begin, caller=caller, verb=given.verb, given=given.given(), wanted=given.wanted(), rate=given.rate
+        bulk_actions.begin, caller=caller, verb=given.verb, given=given.given(), wanted=given.wanted(caller), rate=given.rate
     )
     action = await ledger.write(begin)
     response.headers["Location"] = f"/v1/bulk-actions/{action.id}"
@@ -132,14 +133,14 @@ async def get_action(action_id: UUID, caller: Reader, ledger: InLedger) -> Actio
 
 
 @router.post("/{action_id}/abort")
-async def abort_action(action_id: UUID, caller: Writer, ledger: InLedger) -> ActionOut:
+async def abort_action(action_id: UUID, caller: Operator, ledger: InLedger) -> ActionOut:
     """Stop before the next batch. What was done stays done."""
     abort = partial(bulk_actions.abort, caller=caller, action_id=action_id)
     return ActionOut.of(await ledger.write(abort, row=f"action {action_id}"))
 
 
 @router.post("/{action_id}/resume")
-async def resume_action(action_id: UUID, caller: Writer, ledger: InLedger) -> ActionOut:
+async def resume_action(action_id: UUID, caller: Operator, ledger: InLedger) -> ActionOut:
     """Go on where it was aborted. No job is met twice."""
     resume = partial(bulk_actions.resume, caller=caller, action_id=action_id)
     return ActionOut.of(await ledger.write(resume, row=f"action {action_id}"))

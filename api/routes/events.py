@@ -13,6 +13,7 @@ from api.bulk import PATIENCE
 from api.dependencies import InLedger, RequestId
 from api.events import Accepted, AllAccepted, EventDetail, EventOut, EventPage, RangeIn, Replayed, ReplayIn, Trial, WouldFire
 from api.idempotency import IdempotencyKey
+from api.problems import Refused
 from api.schemas import Time
 from jobs import events, firing, inbox
 from jobs.errors import Invalid
@@ -68,6 +69,8 @@ async def send_event(
 @router.post("/test", openapi_extra=_BODY)
 async def try_event(request: Request, caller: Reader, ledger: InLedger) -> Trial:
     """Say which rules an event would set off, and with what payload. Nothing is stored."""
+    if caller.blind:
+        raise Refused("forbidden", "This shows payloads, and this key does not see them.")
     arrivals, _ = cloudevents.read(request.headers, await request.body())
     now = clock.now()
     if len(arrivals) != 1:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
-from api.auth import Reader, Writer
+from api.auth import JobReader, JobWriter
 from api.body import StrictRoute
 from api.dependencies import InLedger, RequestId, TraceParent
 from api.filters import FilterIn, ListIn
@@ -30,6 +30,7 @@ from api.schemas import (
     Why,
 )
 from jobs import queries, search, timeline, why
+from jobs.keys import Caller
 from jobs.submit import Key, Submission, digest_of, submit_each
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
@@ -45,7 +46,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 async def create_job(
     job: JobIn,
     response: Response,
-    caller: Writer,
+    caller: JobWriter,
     ledger: InLedger,
     finish: Finish,
     request_id: RequestId,
@@ -73,7 +74,7 @@ async def create_job(
 
 @router.get("", response_model=JobPage | SparsePage, response_model_exclude_unset=True)
 async def list_jobs(
-    given: Annotated[ListIn, Query()], response: Response, caller: Reader, ledger: InLedger
+    given: Annotated[ListIn, Query()], response: Response, caller: JobReader, ledger: InLedger
 ) -> JobPage | SparsePage:
     """Jobs, newest first, payloads left out. All criteria must hold; `next_cursor` leads to the next page of the same.
 
@@ -82,7 +83,7 @@ async def list_jobs(
     """
     fields = given.only()
     page = await ledger.read(
-        partial(search.page, tenant=caller.tenant, wanted=given.wanted(), limit=given.limit, cursor=given.cursor,
+        partial(search.page, tenant=caller.tenant, wanted=given.wanted(caller), limit=given.limit, cursor=given.cursor,
                 payloads="payload" in fields)
     )  # fmt: skip
     if page.next_cursor:
@@ -94,39 +95,39 @@ async def list_jobs(
 
 
 @router.get("/count")
-async def count_jobs(given: Annotated[FilterIn, Query()], caller: Reader, ledger: InLedger) -> CountOut:
+async def count_jobs(given: Annotated[FilterIn, Query()], caller: JobReader, ledger: InLedger) -> CountOut:
     """How many jobs are meant. Cheap however many there are: past 10,000 looked at, it is said to be at least so many."""
-    found = await ledger.read(partial(search.count, tenant=caller.tenant, wanted=given.wanted()))
+    found = await ledger.read(partial(search.count, tenant=caller.tenant, wanted=given.wanted(caller)))
     return CountOut(count=found.count, exact=found.exact)
 
 
 @router.get("/{job_id}")
 async def get_job(
-    job_id: UUID, response: Response, caller: Reader, ledger: InLedger, finish: Finish, wait: PreferWait
+    job_id: UUID, response: Response, caller: JobReader, ledger: InLedger, finish: Finish, wait: PreferWait
 ) -> JobDetail:
     """A job whole: payload, every attempt, and the last lines of its log."""
     if wait:
-        await ledger.read(lambda session: queries.get(session, caller.tenant, job_id))  # ours to wait for
+        await ledger.read(lambda session: queries.get(session, caller.tenant, job_id, caller.reach))  # ours to wait for
         await finish.wait(job_id, wait)
         response.headers["Preference-Applied"] = f"wait={wait:.0f}"
-    return await ledger.read(partial(_whole, tenant=caller.tenant, job_id=job_id))
+    return await ledger.read(partial(_whole, caller=caller, job_id=job_id))
 
 
 @router.get("/{job_id}/timeline")
-async def show_timeline(job_id: UUID, caller: Reader, ledger: InLedger) -> Timeline:
+async def show_timeline(job_id: UUID, caller: JobReader, ledger: InLedger) -> Timeline:
     """What happened to a job, oldest first: acceptance, attempts, lines of its log, and its end or what it waits for."""
-    found = await ledger.read(partial(timeline.of, tenant=caller.tenant, job_id=job_id))
+    found = await ledger.read(partial(timeline.of, tenant=caller.tenant, job_id=job_id, reach=caller.reach))
     return Timeline(moments=[MomentOut.of(moment) for moment in found])
 
 
 @router.get("/{job_id}/why")
-async def explain_job(job_id: UUID, caller: Reader, ledger: InLedger) -> Why:
+async def explain_job(job_id: UUID, caller: JobReader, ledger: InLedger) -> Why:
     """Why a job is where it is: what it waits for, and until when where that is known."""
-    found = await ledger.read(partial(why.of, tenant=caller.tenant, job_id=job_id))
+    found = await ledger.read(partial(why.of, tenant=caller.tenant, job_id=job_id, reach=caller.reach))
     return Why(causes=[CauseOut.of(cause) for cause in found])
 
 
-def _whole(session: Session, tenant: str, job_id: UUID) -> JobDetail:
-    job = queries.get(session, tenant, job_id)
+def _whole(session: Session, caller: Caller, job_id: UUID) -> JobDetail:
+    job = queries.get(session, caller.tenant, job_id, caller.reach)
     attempts = [AttemptOut.of(attempt) for attempt in queries.attempts(session, job_id)]
     return JobDetail.whole(job, attempts, [LineOut.of(line) for line in queries.log_lines(session, job_id)])

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from api.auth import Admin, Reader
+from api.auth import Admin, JobReader
 from api.body import StrictRoute
 from api.dependencies import InLedger
 from api.problems import Refused
@@ -63,15 +63,18 @@ class LimitsIn(BaseModel):
 
 
 @router.get("")
-async def list_queues(caller: Reader, ledger: InLedger) -> QueueList:
+async def list_queues(caller: JobReader, ledger: InLedger) -> QueueList:
     """All queues: what waits and since when, what runs, how fast, by how many workers, and within which limits."""
-    return QueueList(queues=[QueueOut.of(lane) for lane in await ledger.read(lanes.lanes)])
+    found = [lane for lane in await ledger.read(lanes.lanes) if caller.reach.covers_queue(lane.name)]
+    return QueueList(queues=[QueueOut.of(lane) for lane in found])
 
 
 @router.get("/{name}")
-async def get_queue(name: str, caller: Reader, ledger: InLedger) -> QueueOut:
+async def get_queue(name: str, caller: JobReader, ledger: InLedger) -> QueueOut:
     """One queue."""
     _find(name)
+    if not caller.reach.covers_queue(name):
+        raise Refused("forbidden", f"This key does not reach the queue {name!r}.")
     return QueueOut.of(await ledger.read(partial(lanes.lane, name=name)))
 
 

@@ -1,26 +1,59 @@
-"""/v1/jobs/{id}/events"""
+"""/v1/stream, and /v1/jobs/{id}/events"""
 
+import asyncio
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+import structlog
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Message, Send
 
-from api.auth import Reader
+from api.auth import JobReader
 from api.dependencies import InLedger
+from api.filters import Name
+from api.schemas import QueueName, Tag, TaskName
 from api.streams import InStreams
+from api.watchers import Wanted
 from jobs import happenings, queries
 from jobs.happenings import Position
-from jobs.states import FINAL
+from jobs.journal import Place
+from jobs.states import FINAL, State
+from runtime.duration import Duration
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter()
+log = structlog.get_logger()
 
-_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+STUCK = 30.0  # seconds after which a client that reads nothing is let go
+
+_EVENT = {"type": "object", "properties": {field: {"type": "string"} for field in ("event", "data", "id")}}
+_STREAM = {"text/event-stream": {"schema": _EVENT}}  # as of OpenAPI 3.2: that of one event
+_LAST = "Go on behind this event."
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events. A client that has stopped reading, and does not leave, is let go."""
+
+    media_type = "text/event-stream"
+
+    async def stream_response(self, send: Send) -> None:
+        """Send it all."""
+
+        async def in_time(message: Message) -> None:
+            async with asyncio.timeout(STUCK):
+                await send(message)
+
+        try:
+            await super().stream_response(in_time)
+        except TimeoutError:
+            log.info("a stream's client has stopped reading")
 
 
 @router.get(
-    "/{job_id}/events",
-    response_class=StreamingResponse,
+    "/v1/jobs/{job_id}/events",
+    tags=["jobs"],
+    response_class=EventStream,
     responses={
         200: {"description": "Events of the job, until it is final.", "content": _STREAM},
         204: {"description": "The job is final, and all was told: an EventSource does not come again."},
@@ -28,10 +61,10 @@ _STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 )
 async def stream_job(
     job_id: UUID,
-    caller: Reader,
+    caller: JobReader,
     ledger: InLedger,
     streams: InStreams,
-    last_event_id: Annotated[str | None, Header(max_length=100, description="Go on behind this event.")] = None,
+    last_event_id: Annotated[str | None, Header(max_length=100, description=_LAST)] = None,
 ) -> Response:
     """What happens to a job, live, as server-sent events: `started`, `line`, `progress`, `ended`, `finished`.
 
@@ -39,7 +72,44 @@ async def stream_job(
     stream begins with the job. `job` events have no id: they show how the job stands now.
     """
     position = Position.parse(last_event_id) if last_event_id else Position()
-    job = await ledger.read(lambda session: queries.get(session, caller.tenant, job_id))
+    job = await ledger.read(lambda session: queries.get(session, caller.tenant, job_id, caller.reach))
     if job.state in FINAL and not any(h.is_news(position) for h in happenings.end(job)):
         return Response(status_code=204)
-    return StreamingResponse(streams.of(job_id, position), media_type="text/event-stream")
+    streams.check()
+    return EventStream(streams.of(job_id, position, blind=caller.blind), headers=_UNBUFFERED)
+
+
+@router.get(
+    "/v1/stream",
+    tags=["stream"],
+    response_class=EventStream,
+    responses={200: {"description": "Events, until the client leaves.", "content": _STREAM}},
+)
+async def stream_all(
+    caller: JobReader,
+    streams: InStreams,
+    queue: QueueName | None = None,
+    task: TaskName | None = None,
+    tag: Tag | None = None,
+    state: Annotated[State | None, Query(description="Only moves into this state.")] = None,
+    account: Name | None = None,
+    lines: Annotated[bool, Query(description="What tasks say, too: `line` and `progress`.")] = False,
+    seconds: Annotated[
+        Duration | None,
+        Query(alias="for", ge=timedelta(0), le=timedelta(days=1), description="End after this long; never, if not given."),
+    ] = None,
+    last_event_id: Annotated[str | None, Header(max_length=100, description=_LAST)] = None,
+) -> Response:
+    """What happens to all jobs, live, as server-sent events: a `job` event for each move, with the state before and after.
+
+    Whoever comes again with `Last-Event-ID` is told everything that happened meanwhile, each event once and in order, for
+    as long as TREADLE_STREAM_WINDOW; past that, a `gap` event says so. Payloads and results are left out.
+    """
+    place = Place.parse(last_event_id) if last_event_id else None
+    wanted = Wanted(caller.tenant, queue, task, tag, state, account, lines, caller.blind, caller.reach)
+    streams.check()
+    span = None if seconds is None else seconds.total_seconds()
+    return EventStream(streams.all(wanted, place, span), headers=_UNBUFFERED)
+
+
+_UNBUFFERED = {"X-Accel-Buffering": "no"}  # nginx would hold events back

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from api.auth import Reader
+from api.auth import JobReader
 from api.problems import Refused
 from jobs.errors import Invalid
 from jobs.policy import RetryPolicy
@@ -52,13 +52,13 @@ class TaskList(BaseModel):
 
 
 @router.get("")
-async def list_tasks(caller: Reader) -> TaskList:
+async def list_tasks(caller: JobReader) -> TaskList:
     """Every task that a job can name."""
     return TaskList(tasks=[TaskOut.of(task) for task in catalogue.all()])
 
 
 @router.get("/{name}")
-async def get_task(name: str, caller: Reader) -> TaskOut:
+async def get_task(name: str, caller: JobReader) -> TaskOut:
     """One task."""
     try:
         return TaskOut.of(catalogue.find(name))

@@ -42,10 +42,11 @@ def up(
         str | None,
         typer.Option(envvar="TREADLE_BROKER_URL", help="redis://… of your own.", show_default="Valkey in the home"),
     ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Accounts for all providers, played on this machine.")] = False,
     exit_: Annotated[bool, typer.Option("--exit", help="Stop once the first job has finished.")] = False,
 ) -> None:
     """Start everything on this machine, run a first job, and stay up."""
-    asked = Asked(home, port, flower_port, workers, threads, cpu_workers, database_url, broker_url, exit_)
+    asked = Asked(home, port, flower_port, workers, threads, cpu_workers, database_url, broker_url, sandbox, exit_)
     place = Home(home)
     place.hold()
     try:
@@ -99,10 +100,16 @@ class Run:
         plan, stack = self.plan, self.stack
         if stack.broker:
             self.supervisor.start(stack.broker)
+        if stack.sandbox:
+            plan.accounts.unlink(missing_ok=True)
+            self.supervisor.start(stack.sandbox)
         stack.run("migrate")
         self.report.ready("database", plan.database)
         self.supervisor.wait_until(stack.broker_is_ready, START, "The broker")
         self.report.ready("broker", plan.broker)
+        if plan.sandbox:
+            self.supervisor.wait_until(stack.sandbox_is_ready, START, "The sandbox")
+            self.report.ready("sandbox", plan.sandbox)
 
     def _start_processes(self) -> None:
         plan, stack, wait = self.plan, self.stack, self.supervisor.wait_until

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
+from importlib.util import find_spec
 from typing import Any
 
 from cli import show
@@ -24,6 +25,18 @@ def submit(client: Client, catcher: Catcher) -> dict[str, Any]:
     }
     job: dict[str, Any] = client.ask("POST", "/v1/jobs", body=body)
     return job
+
+
+def sandbox_jobs() -> list[tuple[str, dict[str, Any]]]:
+    """What a newcomer tries in the sandbox: a mail, a payment and an address."""
+    who, source = ("stripe", "pm_card_visa") if find_spec("stripe") else ("paypal", "8kk8451t")
+    mail = {"from": "treadle@example.com", "to": ["ada@example.com"], "subject": "Hello", "text": "Dear Ada, it runs."}
+    charge = {"accounts": [who], "amount": 1999, "currency": "EUR", "source": source, "reference": "order-7"}
+    return [
+        ("send a mail", {"task": "email.send", "payload": {"accounts": ["smtp"], **mail}}),
+        ("take a payment", {"task": "payment.charge", "payload": charge}),
+        ("find an address", {"task": "geocode", "payload": {"query": "Augustusplatz 10, Leipzig"}}),
+    ]
 
 
 def follow(client: Client, job_id: str, wait_until: Callable[[Callable[[], bool], float, str], None]) -> dict[str, Any]:

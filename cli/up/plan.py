@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cli import processes
+from cli.complaint import Complaint
 from cli.up.home import Home
 from cli.up.ports import HOST, Ports
 
-API_PORT, FLOWER_PORT = 8000, 5555
+API_PORT, FLOWER_PORT, SANDBOX_PORT = 8000, 5555, 8025
 PRIVATE = "TREADLE_ALLOW_PRIVATE_TARGETS"
 UNLESS_SET = {
     PRIVATE: "1",  # on a developer's machine the other side is on this machine
@@ -33,6 +34,7 @@ class Asked:
     cpu_workers: int = 0
     database_url: str | None = None
     broker_url: str | None = None
+    sandbox: bool = False
     exit: bool = False
 
 
@@ -49,6 +51,7 @@ class Plan:
     flower_port: int  # 0: no Flower
     broker_port: int  # 0: a broker of the user's own
     hook_port: int
+    sandbox_ports: tuple[int, int] | None  # of its page and its mail server
     metrics: dict[str, int]  # by process
     notes: list[str] = field(default_factory=list)
 
@@ -73,6 +76,16 @@ class Plan:
         return f"http://{HOST}:{self.flower_port}" if self.flower_port else None
 
     @property
+    def sandbox(self) -> str | None:
+        """The address of the sandbox's page."""
+        return f"http://{HOST}:{self.sandbox_ports[0]}" if self.sandbox_ports else None
+
+    @property
+    def accounts(self) -> Path:
+        """The file of the accounts that lead to the sandbox."""
+        return self.home.folder / "sandbox.json"
+
+    @property
     def scrapes(self) -> list[str]:
         """Where Prometheus finds the figures."""
         ports = [self.api_port, *self.metrics.values()]
@@ -87,6 +100,8 @@ class Plan:
             "TREADLE_BROKER_URL": self.broker_url,
             "TREADLE_METRICS_PORT": str(self.metrics.get(process or "", 0)),
         }
+        if self.sandbox_ports:
+            env["TREADLE_ACCOUNTS_PATH"] = str(self.accounts)
         return env | {name: value for name, value in UNLESS_SET.items() if not processes.is_set(name)}
 
 
@@ -109,14 +124,23 @@ def settle(asked: Asked, home: Home) -> Plan:
     names = ["scheduler", *worker_names(asked)]
     metrics = {name: ports.any(last.get(name)) for name in names}
     hook = ports.any(last.get("hook"))
-    kept["ports"] = {"broker": broker, "hook": hook, **metrics}
+    sandbox = _sandbox_ports(ports, last) if asked.sandbox else None
+    kept["ports"] = {"broker": broker, "hook": hook, **metrics, **({"mail": sandbox[1]} if sandbox else {})}
     password = kept["broker_password"]
     return Plan(
         asked, home, kept,
         database_url=asked.database_url or f"sqlite:///{home.folder / 'treadle.db'}",
         broker_url=asked.broker_url or f"redis://:{password}@{HOST}:{broker}/0",
-        api_port=api, flower_port=flower, broker_port=broker, hook_port=hook, metrics=metrics, notes=notes,
+        api_port=api, flower_port=flower, broker_port=broker, hook_port=hook,
+        sandbox_ports=sandbox, metrics=metrics, notes=notes,
     )  # fmt: skip
+
+
+def _sandbox_ports(ports: Ports, last: dict[str, int]) -> tuple[int, int]:
+    """Raises Complaint if accounts are given that would call somebody real from within a sandbox."""
+    if theirs := processes.given("TREADLE_ACCOUNTS_", "TREADLE_SMTP_URL"):
+        raise Complaint(f"--sandbox gives every provider an account that calls nobody real. Unset {', '.join(theirs)}.")
+    return ports.near(SANDBOX_PORT), ports.any(last.get("mail"))
 
 
 def worker_names(asked: Asked) -> list[str]:

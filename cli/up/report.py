@@ -77,6 +77,8 @@ class Report:
         self._row("API", f"{plan.api}/docs")
         if plan.flower:
             self._row("Flower", f"{plan.flower}  as {USER}, password {plan.kept['flower_password']}")
+        if plan.sandbox:
+            self._row("sandbox", f"{plan.sandbox}/  what providers were told: mails, calls, webhooks")
         self._row("metrics", "  ".join(plan.scrapes))
         self._row("key", plan.kept["key"], (f"  (also in {plan.home.shown / 'up.json'})", "dim"))
 
@@ -92,6 +94,8 @@ class Report:
             self._curl("look at one", plan, f"/v1/jobs/{job_id}")
         self._curl("list them", plan, "/v1/jobs?limit=5")
         self._curl("one every minute", plan, "/v1/schedules", schedule)
+        for label, wanted in demo.sandbox_jobs() if plan.sandbox else ():
+            self._curl(label, plan, "/v1/jobs", wanted)
         home = "" if plan.home.shown == Path(".treadle") else f" --home {shlex.quote(str(plan.home.shown))}"
         self._paste("or without curl", f"{_ourselves()} jobs list{home}")
 

@@ -36,6 +36,11 @@ class Stack:
         self.api = self._service("api", lambda: processes.api("127.0.0.1", plan.api_port), 12)
         self.scheduler = self._service("scheduler", processes.beat, DRAIN)
         self.workers = [self._worker(name) for name in worker_names(plan.asked)]
+        self.sandbox = None
+        if plan.sandbox_ports:
+            ports = plan.sandbox_ports
+            self.sandbox = self._service("sandbox", lambda: processes.sandbox(*ports, plan.accounts))
+            self.sandbox.stop_with = SIGKILL  # what it keeps is in its memory
         self.flower = None
         if plan.flower_port:
             password = plan.kept["flower_password"]
@@ -68,8 +73,8 @@ class Stack:
     @property
     def stages(self) -> list[list[Service]]:
         """First the door is closed, then what runs may finish, and what they stand on goes last."""
-        last = [[self.flower]] if self.flower else []
-        return [[self.api], [*self.workers, self.scheduler], *last, *([[self.broker]] if self.broker else [])]
+        last = [service for service in (self.flower, self.sandbox) if service]
+        return [[self.api], [*self.workers, self.scheduler], last, [self.broker] if self.broker else []]
 
     def pids(self) -> dict[str, Any]:
         """The process ids, as `up.json` has them."""
@@ -79,6 +84,7 @@ class Stack:
             "scheduler": self.scheduler.pid,
             "flower": self.flower.pid if self.flower else None,
             "broker": self.broker.pid if self.broker else None,
+            **({"sandbox": self.sandbox.pid} if self.sandbox else {}),
         }
 
     def broker_is_ready(self) -> bool:
@@ -95,6 +101,11 @@ class Stack:
     def serves(self, service: Service) -> bool:
         """Whether a worker or the scheduler serves its figures: it does so once it runs."""
         return answers(self.plan.metrics[service.name])
+
+    def sandbox_is_ready(self) -> bool:
+        """Whether the sandbox listens, and its accounts can be read."""
+        ports = self.plan.sandbox_ports
+        return ports is not None and self.plan.accounts.exists() and all(map(answers, ports))
 
     def flower_is_ready(self) -> bool:
         """Whether Flower listens."""
@@ -144,6 +155,7 @@ class Stack:
                 "key": plan.kept["key"],
                 "flower": plan.flower,
                 "flower_auth": f"{USER}:{plan.kept['flower_password']}" if plan.flower else None,
+                "sandbox": plan.sandbox,
                 "metrics": plan.scrapes,
                 "hook": f"http://127.0.0.1:{plan.hook_port}/hook",
                 "database_url": plan.database_url,

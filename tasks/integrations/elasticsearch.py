@@ -25,13 +25,18 @@ class Elasticsearch(Account):
 
     api_key: SecretStr = Field(description="in the encoded form", examples=["VnVhQ2ZHY0JDZGJr…"])
     base_url: BaseUrl = Field(examples=["https://search.example.com:9200"])
+    ca_certs: str | None = Field(
+        None, description="a file with the certificate of a private authority, where the workers are"
+    )
 
 
 def _connect(account: Elasticsearch) -> "Client":
     from elasticsearch import Elasticsearch as Client
 
+    trusted: dict[str, Any] = {"ca_certs": account.ca_certs} if account.ca_certs else {}
     return Client(
         account.base_url,
+        **trusted,
         api_key=account.api_key.get_secret_value(),
         request_timeout=account.timeout.total_seconds(),
         max_retries=0,

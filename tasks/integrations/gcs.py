@@ -16,7 +16,7 @@ from tasks.context import Context
 from tasks.provider import CONNECT, Provider
 from tasks.storage import COPY, LIMIT, PLACE, PUT, Bucket, storage_copy, storage_delete, storage_put, storage_sign
 
-SCOPES = ["https://www.googleapis.com/auth/devstorage.read_write"]
+SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]  # the only one that Storage takes in a token of our own
 
 
 def _check_key_file(text: SecretStr) -> SecretStr:
@@ -50,7 +50,7 @@ def _connect(account: Gcs) -> Any:
     from google.oauth2.service_account import Credentials
 
     fields = json.loads(account.service_account.get_secret_value())
-    # Tokens that we sign ourselves, as Google's client for Go does: no call for a token, none repeated after a 401.
+    # Tokens that we sign ourselves, as Google's client for C++ does: no call for a token, none repeated after a 401.
     credentials = Credentials.from_service_account_info(fields, scopes=SCOPES, always_use_jwt_access=True)
     client = storage.Client(
         project=fields.get("project_id", "-"),

@@ -27,7 +27,7 @@ def _connect(account: S3) -> Any:
         signature_version="s3v4",
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
-        s3={"payload_signing_enabled": True, "addressing_style": "path" if account.base_url else "auto"},
+        s3={"payload_signing_enabled": True, "addressing_style": "path" if account.base_url else "virtual"},
     )
     client.meta.events.register_last("before-parameter-build.s3", _stay_here)
     return client

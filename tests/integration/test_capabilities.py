@@ -21,6 +21,7 @@ from tasks.accounts import Account
 from tasks.capability import Capability
 from tasks.fields import Shape
 from tasks.health.circuit import counts
+from tasks.health.limiter import rates
 from tasks.provider import Payload, Provider, providers
 from tasks.registry import Catalogue
 from tests.trial import Trial
@@ -65,7 +66,7 @@ class Carriers:
 def carriers(ledger: Engine, monkeypatch: pytest.MonkeyPatch, configure: Callable[..., None]) -> Iterator[Carriers]:
     for module in (provider, capability):
         monkeypatch.setattr(module, "catalogue", provider.catalogue if module is capability else Catalogue())
-    for remembered in (holds.memory, counts):
+    for remembered in (holds.memory, counts, rates):
         remembered.__init__()  # type: ignore[misc]
     configure(accounts__north__key="n", accounts__south__key="s", accounts__south_two__key="t")
     yield Carriers()
@@ -102,6 +103,17 @@ def held(account: str) -> Hold | None:
 
 def accounts(*names: str) -> dict[str, Any]:
     return {"to": "Ada", **({"accounts": list(names)} if names else {})}
+
+
+@pytest.fixture
+def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Take an account's credentials away."""
+
+    def away(account: str) -> None:
+        monkeypatch.delenv(f"TREADLE_ACCOUNTS__{account.upper()}__KEY")
+        settings.cache_clear()
+
+    return away
 
 
 def test_the_first_account_does_it_and_the_result_says_so(carriers: Carriers) -> None:
@@ -231,6 +243,29 @@ def _row(job_id: UUID) -> Job:
         return session.get_one(Job, job_id)
 
 
+def test_an_account_at_its_rate_is_asked_as_far_as_the_rate_goes_and_the_rest_goes_by_the_next(
+    carriers: Carriers, configure: Callable[..., None]
+) -> None:
+    configure(accounts__north__rate="1/5s")
+    trial = declared(carriers)
+    hold("north", Cause.RATE, until=-timedelta(seconds=1))
+    done = [trial.run(trial.take(accounts("north", "south"))).result for _ in range(3)]
+    assert [result and result["account"] for result in done] == ["north", "south", "south"]
+
+
+def test_a_call_that_may_have_been_made_by_an_account_that_is_gone_is_for_a_person(
+    carriers: Carriers, lose: Callable[[str], None]
+) -> None:
+    trial = declared(carriers, asks=True)
+    carriers.says = {"north": Ambiguous("the line went dead")}
+    job_id = trial.take(accounts("north", "south"))
+    trial.run(job_id)
+    lose("north")
+    job = trial.run(job_id)
+    assert (job.reason, carriers.calls) == (Reason.UNKNOWN_OUTCOME, ["north"])
+    assert "TREADLE_ACCOUNTS__NORTH__KEY" in trial.error(job_id)["message"]
+
+
 def test_if_nobody_can_the_failure_that_counts_is_told(carriers: Carriers) -> None:
     trial = declared(carriers)
     carriers.says = {"north": Unauthorized("who?", status=403), "south": UNREACHED}
@@ -240,17 +275,6 @@ def test_if_nobody_can_the_failure_that_counts_is_told(carriers: Carriers) -> No
     assert trial.error(job_id)["code"] == "connect"
     carriers.says = {"north": Unauthorized("who?", status=403), "south": Unauthorized("you again", status=403)}
     assert trial.run(job_id).reason is Reason.UNAUTHORIZED
-
-
-@pytest.fixture
-def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Take an account's credentials away."""
-
-    def away(account: str) -> None:
-        monkeypatch.delenv(f"TREADLE_ACCOUNTS__{account.upper()}__KEY")
-        settings.cache_clear()
-
-    return away
 
 
 def test_an_account_that_a_worker_has_not_is_passed_by(carriers: Carriers, lose: Callable[[str], None]) -> None:

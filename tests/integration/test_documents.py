@@ -4,6 +4,7 @@ noida-db is one author's re-implementation, not Elasticsearch: of that no server
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,10 +15,12 @@ from algoliasearch.search.client import SearchClientSync
 from algoliasearch.search.config import SearchConfig
 from pytest_httpserver import HTTPServer
 
-from jobs.errors import Duplicate, Invalid, Rejected
+from jobs.errors import Duplicate, Invalid, Rejected, Transient, Unauthorized
 from tasks import Context, catalogue, clients, load
 from tasks.integrations.elasticsearch import elasticsearch
+from tasks.provider import providers
 from tests.emulators import Noida
+from tests.unit.tasks.peers import certified
 
 LOOM = {"name": "Löom", "price": 1999}
 
@@ -102,6 +105,22 @@ def test_the_probe_asks_the_server_for_its_name() -> None:
     assert elasticsearch.check(elasticsearch.find()) is None
 
 
+def test_a_server_certified_by_a_private_authority_is_believed_if_that_is_given(
+    tmp_path: Path, configure: Callable[..., None]
+) -> None:
+    load()
+    tls, certificate = certified(tmp_path, "localhost")
+    with HTTPServer(ssl_context=tls) as server:
+        answer = {"name": "x", "version": {"number": "9.5.0"}, "tagline": "You Know, for Search"}
+        server.expect_request("/").respond_with_json(answer, headers={"X-Elastic-Product": "Elasticsearch"})
+        configure(accounts__elasticsearch__api_key="a2V5OnNlY3JldA", accounts__elasticsearch__base_url=server.url_for(""))
+        wrong = elasticsearch.check(elasticsearch.find())
+        assert isinstance(wrong, Transient) and wrong.code == "connect"
+        configure(accounts__elasticsearch__ca_certs=certificate)
+        assert elasticsearch.check(elasticsearch.find()) is None
+    clients.close()
+
+
 @pytest.mark.parametrize(
     "change", [{"index": "Products"}, {"index": "_all"}, {"id": ""}, {"version": 1, "only_if_absent": True}]
 )
@@ -117,13 +136,13 @@ def algolia(httpserver: HTTPServer, configure: Callable[..., None]) -> SearchCli
     load()
     configure(
         accounts__algolia__app_id="TESTAPP",
-        accounts__algolia__api_key="key1",
+        accounts__algolia__api_key="secret-key-1",
         accounts__algolia__base_url=httpserver.url_for(""),
     )
     httpserver.expect_request("/1/indexes/my products/batch", method="POST").respond_with_json(
         {"taskID": 7, "objectIDs": ["42"]}
     )
-    config = SearchConfig("TESTAPP", "key1")
+    config = SearchConfig("TESTAPP", "secret-key-1")
     config.hosts = HostsCollection([Host(url=httpserver.host, port=httpserver.port, scheme="http")])
     return SearchClientSync.create_with_config(config)
 
@@ -148,9 +167,21 @@ def _check_same(httpserver: HTTPServer) -> None:
         assert ours.headers[name] == theirs.headers[name]
 
 
+@pytest.mark.parametrize(("status", "wrong"), [(200, None), (403, Unauthorized)])
+def test_the_probe_asks_for_the_key_and_never_shows_it(
+    status: int, wrong: type[Exception] | None, algolia: SearchClientSync, httpserver: HTTPServer
+) -> None:
+    answer = {"message": "Invalid key secret-key-1", "status": status}
+    httpserver.expect_request("/1/keys/secret-key-1").respond_with_json(answer, status=status)
+    provider = providers["algolia"]
+    said = provider.check(provider.find())
+    assert said is None if wrong is None else isinstance(said, wrong)
+    assert "secret-key-1" not in f"{said!r} {said} {said and said.detail}"
+
+
 def test_an_application_has_a_host_of_its_own(configure: Callable[..., None]) -> None:
     load()
-    configure(accounts__algolia__app_id="LATENCY", accounts__algolia__api_key="key1")
+    configure(accounts__algolia__app_id="LATENCY", accounts__algolia__api_key="secret-key-1")
     task = catalogue.find("algolia.save")
     assert task.missing() is None
     assert task.provider.find().base_url == "https://LATENCY.algolia.net"  # type: ignore[attr-defined]

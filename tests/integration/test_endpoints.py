@@ -255,6 +255,12 @@ def test_an_endpoint_is_disabled_and_enabled_in_a_session_that_holds_it(receiver
     assert stored(endpoint).disabled_at is None
 
 
+def test_an_endpoint_that_fares_well_can_be_enabled_all_the_same(receiver: Receiver) -> None:
+    endpoint = add(receiver)
+    with transaction() as session:
+        assert endpoints.enable(session, session.get_one(Endpoint, endpoint)) == 0
+
+
 def test_one_success_forgives_the_failures_before(receiver: Receiver, clock: Clock) -> None:
     endpoint, receiver.status = add(receiver), 500
     happen()

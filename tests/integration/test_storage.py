@@ -146,6 +146,14 @@ def test_the_content_of_a_url_is_fetched(store: str, httpserver: HTTPServer, con
     assert get(store, "fetched").headers["content-type"] == "application/pdf"
 
 
+def test_what_is_fetched_may_be_large(store: str, httpserver: HTTPServer, configure: Callable[..., None]) -> None:
+    configure(allow_private_targets=1)
+    large = b"0123456789abcdef" * (storage.FETCHED // 16)
+    httpserver.expect_request("/large").respond_with_data(large)
+    assert run(f"{store}.put", key="large", url=httpserver.url_for("/large"))["bytes"] == storage.FETCHED
+    assert get(store, "large").content == large
+
+
 def test_what_goes_wrong_at_the_url_says_nothing_of_the_account(
     store: str, httpserver: HTTPServer, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -204,3 +204,28 @@ def _answers(url: str) -> bool:
         return httpx2.get(url, timeout=2).is_success
     except httpx2.TransportError:
         return False
+
+
+def test_in_the_sandbox_a_newcomer_mails_is_paid_and_finds_an_address_without_any_account(up: Callable[..., Up]) -> None:
+    one = up("--flower-port", "0", "--sandbox").ready()
+    lines = re.findall(r"^  (curl .*)$", one.printed, re.MULTILINE)[-3:]
+    done = [json.loads(subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout) for line in lines]
+    mailed, paid, found = (_result(one, job["id"]) for job in done)
+    assert mailed["account"] == "smtp"
+    assert paid["status"] == "succeeded"
+    assert found["places"][0]["latitude"] == pytest.approx(51.34, abs=0.01)
+    sandbox = one.state["sandbox"]
+    caught = httpx2.get(f"{sandbox}/caught").json()
+    assert [mail["headers"]["Subject"] for mail in caught["mails"]] == ["Hello"]
+    assert {call["provider"] for call in caught["calls"]} == {paid["account"], found["account"]}
+    assert "ada@example.com" in httpx2.get(sandbox).text
+    assert stat.S_IMODE((one.home / "sandbox.json").stat().st_mode) == 0o600
+    one.look()
+    assert one.end() == 0
+    assert one.leaves() == []
+
+
+def _result(up: Up, job: str) -> dict[str, Any]:
+    wait_until(lambda: up.ask(f"/v1/jobs/{job}")["state"] == "succeeded", 30, "the job succeeded")
+    result: dict[str, Any] = up.ask(f"/v1/jobs/{job}")["result"]
+    return result

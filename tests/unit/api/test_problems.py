@@ -162,6 +162,8 @@ def _made(kind: type[JobError]) -> JobError:
     examples: dict[type[JobError], Callable[[], JobError]] = {
         errors.JobNotFound: lambda: errors.JobNotFound(uuid4()),
         errors.ActionNotFound: lambda: errors.ActionNotFound(uuid4()),
+        errors.KeyNotFound: lambda: errors.KeyNotFound("x"),
+        errors.OutOfReach: lambda: errors.OutOfReach("x", "default"),
         errors.NotUnique: lambda: errors.NotUnique(uuid4(), "running", "reject"),
         errors.EventNotFound: lambda: errors.EventNotFound(uuid4()),
         errors.RuleNotFound: lambda: errors.RuleNotFound("subscription", "x"),

@@ -74,7 +74,7 @@ def test_who_reads_again_is_told_that_nothing_has_changed(door: Door) -> None:
     first = door.ask("GET", path)
     tag = first.headers["etag"]
     assert first.headers["cache-control"] == "private, no-cache"
-    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
         again = door.ask("GET", path, headers={"if-none-match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), known
     run(made, make.SUCCESS)

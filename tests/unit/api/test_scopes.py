@@ -21,10 +21,10 @@ from tests.contract.door import SCOPES, Door, check_problem
 NEEDS: dict[str, Scope] = {
     "GET /v1/audit": "admin",
     "GET /v1/bulk-actions": "read",
-    "POST /v1/bulk-actions": "write",
+    "POST /v1/bulk-actions": "operate",
     "GET /v1/bulk-actions/{action_id}": "read",
-    "POST /v1/bulk-actions/{action_id}/abort": "write",
-    "POST /v1/bulk-actions/{action_id}/resume": "write",
+    "POST /v1/bulk-actions/{action_id}/abort": "operate",
+    "POST /v1/bulk-actions/{action_id}/resume": "operate",
     "GET /v1/endpoints": "read",
     "POST /v1/endpoints": "write",
     "DELETE /v1/endpoints/{endpoint_id}": "write",
@@ -47,13 +47,18 @@ NEEDS: dict[str, Scope] = {
     "POST /v1/jobs/bulk": "write",
     "GET /v1/jobs/count": "read",
     "GET /v1/jobs/{job_id}": "read",
-    "PATCH /v1/jobs/{job_id}": "write",
-    "POST /v1/jobs/{job_id}/cancel": "write",
+    "PATCH /v1/jobs/{job_id}": "operate",
+    "POST /v1/jobs/{job_id}/cancel": "operate",
     "GET /v1/jobs/{job_id}/events": "read",
     "POST /v1/jobs/{job_id}/replay": "write",
-    "POST /v1/jobs/{job_id}/retry": "write",
+    "POST /v1/jobs/{job_id}/retry": "operate",
     "GET /v1/jobs/{job_id}/timeline": "read",
     "GET /v1/jobs/{job_id}/why": "read",
+    "GET /v1/keys": "admin",
+    "POST /v1/keys": "admin",
+    "DELETE /v1/keys/{key_id}": "admin",
+    "GET /v1/keys/{key_id}": "admin",
+    "POST /v1/keys/{key_id}/rotate": "admin",
     "GET /v1/providers": "read",
     "POST /v1/providers/{account}/check": "write",
     "GET /v1/queues": "read",
@@ -136,7 +141,7 @@ def test_every_route_is_open_by_decision_or_asks_for_one_scope() -> None:
 
 def test_all_that_changes_something_asks_for_more_than_read() -> None:
     looks = {route for route in NEEDS if route.startswith("GET")} | {"POST /v1/events/test"}  # it tries, and stores nothing
-    closed = {"GET /v1/audit", "GET /v1/endpoints/{endpoint_id}/secret"}
+    closed = {"GET /v1/audit", "GET /v1/keys", "GET /v1/keys/{key_id}", "GET /v1/endpoints/{endpoint_id}/secret"}
     assert {route for route, scope in NEEDS.items() if scope == "read"} == looks - closed
 
 

@@ -203,6 +203,7 @@ def test_checking_an_account_follows_its_job(api: Pretended, treadle: Treadle) -
 
 def test_queues(api: Pretended, treadle: Treadle) -> None:
     queue = {"name": "default", "paused": True, "scheduled": 3, "queued": 2, "running": 1, "oldest_ready_seconds": 90.0}
+    queue |= {"finished_per_minute": 4.0, "workers": 1, "slots": 16, "max_running": None, "rate": None}
     api.on("GET", "/v1/queues", {"queues": [queue]})
     api.on("POST", "/v1/queues/default/pause", queue)
     api.on("POST", "/v1/queues/default/resume", queue)

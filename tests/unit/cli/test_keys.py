@@ -8,6 +8,7 @@ import pytest
 
 from cli.app import main
 from jobs import keys
+from jobs.reach import Reach
 from runtime import database
 
 Treadle = Callable[..., tuple[int, str, str]]
@@ -73,3 +74,25 @@ def test_a_lifetime_is_a_length_of_time(treadle: Treadle) -> None:
     treadle("migrate")
     assert "no length of time" in treadle("keys", "create", "x", "--lifetime", "soon")[2]
     assert "longer than nothing" in treadle("keys", "create", "x", "--lifetime", "0s")[2]
+
+
+def test_a_rotated_key_has_two_secrets_for_a_while(treadle: Treadle) -> None:
+    treadle("migrate")
+    first = treadle("keys", "create", "ci")[1].strip()
+    second = treadle("keys", "rotate", first, "--overlap", "10m")[1].strip()
+    with database.transaction() as session:
+        assert keys.verify(session, first) == keys.verify(session, second)
+    assert "There is no live key" in treadle("keys", "rotate", "nothing")[2]
+
+
+def test_a_key_is_restricted_and_blind_by_its_options(treadle: Treadle) -> None:
+    treadle("migrate")
+    options = ("--scope", "read", "--task", "stripe.*", "--queue", "default", "--blind", "--quota", "60")
+    key = treadle("keys", "create", "support", *options)[1].strip()
+    with database.transaction() as session:
+        caller = keys.verify(session, key)
+    assert caller is not None
+    assert (caller.reach, caller.blind, caller.quota) == (Reach(("stripe.*",), ("default",)), True, 60)
+    assert "stripe.*, default" in treadle("keys", "list")[1]
+    assert "is no pattern" in treadle("keys", "create", "x", "--task", "a*b")[2]
+    assert "--scope read only" in treadle("keys", "create", "x", "--blind")[2]

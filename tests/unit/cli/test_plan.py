@@ -102,3 +102,20 @@ def test_one_holder_a_home_and_up_json_is_whole_and_private(home: Home) -> None:
 def test_a_free_port_is_known() -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         assert not is_free(holder.getsockname()[1])
+
+
+def test_a_sandbox_has_ports_and_accounts_of_its_own(home: Home) -> None:
+    plan = settle(Asked(home.folder, sandbox=True), home)
+    assert plan.sandbox_ports is not None
+    assert len({plan.api_port, plan.flower_port, *plan.sandbox_ports}) == 4
+    assert plan.environment()["TREADLE_ACCOUNTS_PATH"] == str(home.folder / "sandbox.json")
+    assert "TREADLE_ACCOUNTS_PATH" not in settle(Asked(home.folder), home).environment()
+
+
+@pytest.mark.parametrize("variable", ["TREADLE_ACCOUNTS__STRIPE__API_KEY", "TREADLE_ACCOUNTS_PATH", "TREADLE_SMTP_URL"])
+def test_a_sandbox_is_refused_where_somebody_real_could_be_called(
+    home: Home, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(Complaint, match=f"Unset {variable}"):
+        settle(Asked(home.folder, sandbox=True), home)

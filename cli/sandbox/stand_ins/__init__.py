@@ -1,0 +1,1 @@
+"""One file a kind of provider, each with STAND_INS."""

@@ -1,0 +1,43 @@
+"""schemathesis as it comes, with all its checks, against a door: what was made is asked for by the links of the document."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.contract.door import Door
+
+CONFIG = Path(__file__).parent / "schemathesis.toml"
+ENDLESS = r"/v1/stream|/v1/jobs/\{job_id\}/events"  # test_openapi and test_streams ask for these, and leave
+
+
+def explore(door: Door, folder: Path, seconds: int, *options: str) -> str:
+    """What schemathesis said; it has found nothing wrong."""
+    found = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", f"{door.url}/openapi.json"),
+            *("--header", f"Authorization: {door.authority()['authorization']}", "--checks", "all", "--no-color"),
+            *("--exclude-path-regex", ENDLESS, "--max-time", str(seconds), "--request-timeout", "20", *options),
+        ],
+        env={**os.environ, "NO_PROXY": "127.0.0.1"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=seconds + 120,
+        check=False,
+    )
+    assert found.returncode == 0, f"{found.stdout[-6000:]}\n{door.log[-1:]}"
+    return found.stdout
+
+
+def test_what_was_made_can_be_asked_for_and_nothing_is_wrong_with_it(door: Door, tmp_path: Path) -> None:
+    assert "✅ Stateful" in explore(door, tmp_path, 30, "--phases", "examples,stateful", "--max-examples", "2")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2000)
+def test_every_operation_in_every_phase_has_nothing_wrong_with_it(door: Door, tmp_path: Path) -> None:
+    said = explore(door, tmp_path, 1500, "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "20")
+    assert all(f"✅ {phase}" in said for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"))
