@@ -34,6 +34,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Under `-n` a file stays in one process, and the chaos tests keep to one: each wants the machine to itself."""
     for item in items:
+        assert " at 0x" not in item.nodeid, f"{item.nodeid} has another name in each process: give its values ids"
         place = item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group("chaos" if place.startswith("tests/chaos/") else place))
 
