@@ -10,7 +10,7 @@ the ledger offers again.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import Empty
 from typing import Any, ClassVar
@@ -75,10 +75,16 @@ class Channel(kombus.Channel):
         queue = bytes_to_str(popped[0]).rsplit(self.sep, 1)[0]
         self._queue_cycle.rotate(queue)
         self._deliver(popped[1], queue)
-        if (more := self.room()) > 0:  # what else waits there comes in one more round trip, not in one each
-            for raw in self.client.rpop(popped[0], more) or ():
-                self._deliver(raw, queue)
+        for raw in self._more(popped[0]):
+            self._deliver(raw, queue)
         return True
+
+    def _more(self, key: bytes) -> Sequence[bytes]:
+        """What else waits there, as far as the worker has slots for it: in one more round trip, not in one each."""
+        with suppress(ResponseError):  # someone made the list something else
+            if (more := self.room()) > 0:
+                return self.client.rpop(key, more) or ()
+        return ()
 
     def _popped(self, **options: Any) -> Any:
         try:
