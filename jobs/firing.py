@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from jobs import webhooks
+from jobs import webhooks, whom
 from jobs.arrival import Arrival
 from jobs.matching import templates
 from jobs.matching.rulebook import Declared, Rule
@@ -25,16 +25,19 @@ def order(rule: Rule, arrival: Arrival, event_id: UUID, now: datetime, said: dic
                 task=declared.task,
                 payload=arrival.data,
                 queue=declared.queue,
+                account=whom.account(declared.task, arrival.data),
                 timeout=declared.timeout,
                 retry=rule.retry,
                 metadata={"subscription": declared.name, **said},
                 **of,
             )
         case Subscription() as subscription:
+            rendered = templates.render(subscription.payload, arrival.document)
             return Order(
                 task=subscription.task,
-                payload=templates.render(subscription.payload, arrival.document),
+                payload=rendered,
                 queue=subscription.queue,
+                account=whom.account(subscription.task, rendered),
                 priority=subscription.priority,
                 run_at=now + subscription.delay if subscription.delay else None,
                 timeout=subscription.timeout,

@@ -55,6 +55,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     after: timedelta | None = None  # where the provider says elsewhere than in a header how long to wait
     detail: Any = None
+    kind: type[TaskError] | None = None  # where it says itself what it means
 
 
 class Answered(Exception):
@@ -94,7 +95,7 @@ def judge(answer: Answer, provider: str, errors: Errors, *, repeatable: bool) ->
 
 
 def _kind(answer: Answer, errors: Errors, *, repeatable: bool) -> type[TaskError]:
-    known = errors.get(answer.code or "") or errors.get(answer.status or 0)
+    known = answer.kind or errors.get(answer.code or "") or errors.get(answer.status or 0)
     status = answer.status
     if known is not None:
         return known

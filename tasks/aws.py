@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 from jobs.errors import RateLimited, Rejected, Unauthorized
 from tasks.accounts import Account, BaseUrl
 from tasks.answers import Answer, Errors
+from tasks.clients import connections
 from tasks.provider import CONNECT
 
 ERRORS: Errors = {
@@ -52,7 +53,7 @@ def connect(service: str, account: AwsAccount, **options: Any) -> Any:
         connect_timeout=CONNECT,
         read_timeout=account.timeout.total_seconds(),
         retries={"total_max_attempts": 1, "mode": "standard"},
-        max_pool_connections=50,
+        max_pool_connections=connections(),
         **options,
     )
     session = boto3.Session(

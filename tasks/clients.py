@@ -8,7 +8,12 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from runtime.settings import settings
+
+if TYPE_CHECKING:
+    import requests
 
 Key = TypeVar("Key")
 Client = TypeVar("Client")
@@ -42,6 +47,22 @@ class Clients(Generic[Key, Client]):
             if close is not None:
                 with contextlib.suppress(Exception):  # a connection that is gone is closed
                     close()
+
+
+def connections() -> int:
+    """How many connections an SDK's client may keep: one for each of the worker's threads."""
+    return max(10, settings().worker_threads)
+
+
+def session() -> "requests.Session":
+    """What SDKs on requests send with: as many connections as may be wanted, and nothing sent again."""
+    import requests  # noqa: PLC0415 - it comes with the SDKs
+
+    made = requests.Session()
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=connections(), max_retries=0)
+    for scheme in ("https://", "http://"):
+        made.mount(scheme, adapter)
+    return made
 
 
 @lru_cache

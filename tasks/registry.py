@@ -161,6 +161,16 @@ class Catalogue:
             raise Invalid.at("/task", f"There is no task {name[:128]!r}.{hint}")
         return task
 
+    def account(self, name: str, payload: Any) -> str | None:
+        """The account that a job of this task would use; None if it uses none, or the payload does not fit."""
+        task = self._tasks.get(name)
+        if task is None or type(task) is Task:
+            return None
+        try:
+            return task.account(task.read(payload))
+        except Invalid:
+            return None
+
     def __contains__(self, name: str) -> bool:
         return name in self._tasks
 

@@ -10,7 +10,7 @@ from runtime import clock
 from tasks import objects
 from tasks.accounts import Account, BaseUrl
 from tasks.answers import Answer
-from tasks.clients import Clients
+from tasks.clients import Clients, session
 from tasks.context import Context
 from tasks.provider import CONNECT, Provider
 from tasks.storage import COPY, LIMIT, PLACE, PUT, Bucket, storage_copy, storage_delete, storage_put, storage_sign
@@ -36,14 +36,15 @@ class Azure(Account):
 
 
 def _connect(account: Azure) -> "BlobServiceClient":
+    from azure.core.pipeline.transport import RequestsTransport
     from azure.storage.blob import BlobServiceClient
 
+    patience = {"connection_timeout": CONNECT, "read_timeout": account.timeout.total_seconds()}
     return BlobServiceClient(
         account.url,
         credential={"account_name": account.account_name, "account_key": account.account_key.get_secret_value()},
         retry_total=0,
-        connection_timeout=CONNECT,
-        read_timeout=account.timeout.total_seconds(),
+        transport=RequestsTransport(session=session(), **patience),
     )
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue, SecretStr, model_validator
 from jobs.errors import Duplicate, RateLimited, Rejected, TaskError, Transient
 from tasks.accounts import Account, BaseUrl
 from tasks.answers import Answer
-from tasks.clients import Clients
+from tasks.clients import Clients, connections
 from tasks.context import Context
 from tasks.provider import Payload, Provider
 from tasks.search import DOCUMENT, Document, DocumentId, Index, search_index
@@ -39,6 +39,7 @@ def _connect(account: Elasticsearch) -> "Client":
         **trusted,
         api_key=account.api_key.get_secret_value(),
         request_timeout=account.timeout.total_seconds(),
+        connections_per_node=connections(),
         max_retries=0,
         retry_on_timeout=False,
         retry_on_status=(),

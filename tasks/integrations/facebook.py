@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, StringConstraints
 from jobs.errors import Ambiguous, Duplicate, RateLimited, Unauthorized
 from tasks import earlier
 from tasks.accounts import BaseUrl
-from tasks.answers import Answered
+from tasks.answers import Answered, Errors
 from tasks.context import Context
 from tasks.fields import TargetUrl
 from tasks.provider import Payload, Provider
@@ -67,16 +67,25 @@ def _look(account: Facebook) -> None:
 
 
 # https://developers.facebook.com/docs/graph-api/guides/error-handling; they all come with a 400
+_ERRORS: Errors = {
+    **dict.fromkeys(("1", "2", "transient"), Ambiguous),  # "unknown", "temporary": whether before or after is not told
+    **dict.fromkeys(("4", "17", "32", "613", "80001"), RateLimited),
+    **dict.fromkeys(("3", "10", "102", "190", *map(str, range(200, 300))), Unauthorized),  # the token, or a permission
+    "506": Duplicate,  # the same post as the last
+}
+
+
+def _code(body: dict[str, Any]) -> str:
+    error = body["error"]
+    code = str(error["code"])
+    return "transient" if error.get("is_transient") and code not in _ERRORS else code
+
+
 facebook = Provider(
     "facebook",
     account=Facebook,
-    errors={
-        **dict.fromkeys(("1", "2"), Ambiguous),  # "unknown", "temporary": whether before or after is not told
-        **dict.fromkeys(("4", "17", "32", "613", "80001"), RateLimited),
-        **dict.fromkeys(("3", "10", "102", "190", *map(str, range(200, 300))), Unauthorized),  # the token, or a permission
-        "506": Duplicate,  # the same post as the last
-    },
-    code=lambda body: body["error"]["code"],
+    errors=_ERRORS,
+    code=_code,
     probe=_look,
 )
 

@@ -3,39 +3,25 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field
 
 from jobs.errors import Duplicate, RateLimited
 from tasks import objects
 from tasks.accounts import Account, BaseUrl
 from tasks.answers import Answer
-from tasks.clients import Clients
+from tasks.clients import Clients, session
 from tasks.context import Context
+from tasks.google import Key, Tokens
 from tasks.provider import CONNECT, Provider
 from tasks.storage import COPY, LIMIT, PLACE, PUT, Bucket, storage_copy, storage_delete, storage_put, storage_sign
-
-SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]  # the only one that Storage takes in a token of our own
-
-
-def _check_key_file(text: SecretStr) -> SecretStr:
-    try:
-        fields = json.loads(text.get_secret_value())
-        whole = {"type", "client_email", "private_key", "token_uri"} <= fields.keys() and fields["type"] == "service_account"
-    except (ValueError, AttributeError):
-        whole = False
-    if not whole:
-        raise ValueError("this is not the JSON key of a service account")
-    return text
 
 
 class Gcs(Account):
     """The JSON key of a service account that may write to a bucket, and read it."""
 
-    service_account: Annotated[SecretStr, AfterValidator(_check_key_file)] = Field(
-        description="the whole file", examples=['{"type": "service_account", …}']
-    )
+    service_account: Key = Field(description="the whole file", examples=['{"type": "service_account", …}'])
     bucket: Bucket = Field(description="where objects are if the payload names no other", examples=["my-bucket"])
     base_url: BaseUrl = "https://storage.googleapis.com"
 
@@ -45,18 +31,18 @@ class Gcs(Account):
 
 
 def _connect(account: Gcs) -> Any:
-    from google.auth.transport.requests import AuthorizedSession
     from google.cloud import storage
     from google.oauth2.service_account import Credentials
 
     fields = json.loads(account.service_account.get_secret_value())
-    # Tokens that we sign ourselves, as Google's client for C++ does: no call for a token, none repeated after a 401.
-    credentials = Credentials.from_service_account_info(fields, scopes=SCOPES, always_use_jwt_access=True)
+    credentials = Credentials.from_service_account_info(fields)
+    http = session()
+    http.auth = Tokens(account.service_account)
     client = storage.Client(
         project=fields.get("project_id", "-"),
         credentials=credentials,
         client_options={"api_endpoint": account.base_url},
-        _http=AuthorizedSession(credentials, refresh_status_codes=()),
+        _http=http,
     )
     client._bucket_metadata_cache = None  # noqa: SLF001 - fills itself by calls of its own, for traces that nobody reads
     return client

@@ -1,6 +1,7 @@
 """Stripe: payments, refunds and customers."""
 
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, SecretStr, StringConstraints
@@ -51,7 +52,9 @@ def _answer(error: Exception) -> Answer | None:
         return None
     code, declined = (getattr(error.error, name, None) for name in ("code", "decline_code"))
     more = {"request_id": error.request_id, "decline_code": declined}
-    return Answer(error.http_status, error.user_message or "", code, error.headers or {}, detail=more)
+    headers = error.headers or {}
+    again = headers.get("stripe-should-retry") == "true" and error.http_status != HTTPStatus.TOO_MANY_REQUESTS
+    return Answer(error.http_status, error.user_message or "", code, headers, detail=more, kind=Transient if again else None)
 
 
 def _look(account: Stripe) -> None:
@@ -61,7 +64,7 @@ def _look(account: Stripe) -> None:
 stripe = Provider(
     "stripe",
     account=Stripe,
-    errors={"idempotency_key_in_use": Transient, "lock_timeout": Transient},  # they are about one object, not the account
+    errors={409: Transient, "lock_timeout": Transient},  # they are about one object or key that is in use, not the account
     answer=_answer,
     extra="stripe",
     module="stripe",

@@ -21,6 +21,7 @@ from jobs.states import State
 from jobs.submit import submit
 from runtime import clock as real_clock
 from runtime.database import snapshot, transaction
+from tasks import load
 from tests import make
 from tests.clock import Clock
 from workers.member import write_record
@@ -373,3 +374,11 @@ def test_two_publishers_tell_each_thing_once() -> None:
 def listed() -> list[Event]:
     with snapshot() as session:
         return list(inbox.page(session, "default", Wanted(), 100))
+
+
+def test_a_job_of_an_event_is_of_the_account_that_it_will_call() -> None:
+    load()
+    refund = {"task": "stripe.refund.create", "payload": {"account": "stripe-eu", "payment_intent": "{{data.order}}"}}
+    subscribe(**refund)
+    record(paid("pi_1"), paid("no payment"))
+    assert [job.account for job in jobs()] == ["stripe-eu", None]

@@ -4,6 +4,7 @@ What is stored is read, and written from outside, by the addresses that we sign.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -152,6 +153,15 @@ def test_what_is_fetched_may_be_large(store: str, httpserver: HTTPServer, config
     httpserver.expect_request("/large").respond_with_data(large)
     assert run(f"{store}.put", key="large", url=httpserver.url_for("/large"))["bytes"] == storage.FETCHED
     assert get(store, "large").content == large
+
+
+def test_many_threads_store_at_once_by_one_client(store: str) -> None:
+    with ThreadPoolExecutor(24) as threads:
+        made = list(
+            threads.map(lambda number: run(f"{store}.put", key=f"many/{number}", text=f"{number}" * 1000), range(96))
+        )
+    assert len({each["key"] for each in made}) == 96
+    assert get(store, "many/7").text == "7" * 1000
 
 
 def test_what_goes_wrong_at_the_url_says_nothing_of_the_account(

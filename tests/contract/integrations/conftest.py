@@ -2,9 +2,11 @@
 
 import logging
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -81,7 +83,25 @@ def provided() -> tuple[ProviderTask, Entry]:
 
 
 @pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No client looks up another host than the account's: some ask their makers for things of their own."""
+    asked: list[Any] = []
+    look_up = socket.getaddrinfo
+
+    def watched(host: Any, *more: Any, **named: Any) -> Any:
+        if host not in {"127.0.0.1", "localhost", "provider.example.com"}:
+            asked.append(host)
+            raise socket.gaierror(f"{host} is not the account's host")
+        return look_up(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", watched)
+    yield
+    assert not asked, "a client called others than the account's host"
+
+
+@pytest.fixture
 def bench(
+    at_home: None,
     provided: tuple[ProviderTask, Entry],
     suite_ledger: sa.Engine,
     fake: Fake,

@@ -34,6 +34,7 @@ ENTRY = Entry(
         Special("no permission", _no(200), Unauthorized),
         Special("too many calls", _no(32, **{"x-business-use-case-usage": USAGE}), RateLimited),
         Special("an unknown error", _no(1), Ambiguous),
+        Special("a passing error", Answer(400, {"error": {"code": 341, "is_transient": True}}), Ambiguous),
         Special("a wrong field", _no(100), Rejected),
         Special("the same post again", _no(506), Duplicate),
     ],
