@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from api.watchers import CHUNKS, Listener
-from jobs import attempts, journal, keys
+from jobs import journal, keys, store
 from jobs.journal import Place
 from jobs.model import Audience, Entry
 from jobs.states import State
@@ -148,7 +148,7 @@ def test_what_tasks_say_is_told_to_those_who_ask(door: Door, clock: Clock) -> No
                 {**its, "level": "info", "message": "hello"}, {**its, "level": "progress", "message": json.dumps(step)},
             ])  # fmt: skip
         with transaction() as session:
-            attempts.settle(session, claim, make.SUCCESS, clock.now())
+            store.settle(session, claim, make.SUCCESS, clock.now())
         line, progress, end = (next(all_of_it) for _ in range(3))
         assert next(moves_only).id == end.id
     assert (line.kind, line.data["message"]) == ("line", "hello")
