@@ -14,6 +14,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -24,7 +25,7 @@ from uuid_utils.compat import uuid7
 
 from api import body
 from api.problems import Refused, wrong_values
-from api.schemas import NO_NUL
+from api.schemas import NO_NUL, no_number
 from jobs.arrival import OURS, Arrival
 from jobs.errors import Invalid
 from jobs.matching.patterns import TYPE
@@ -52,7 +53,7 @@ def _base64(text: str) -> str:
 Id = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
 SourceUri = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=NO_NUL)]
 Type = Annotated[str, StringConstraints(max_length=255, pattern=TYPE)]
-Instant = Annotated[AwareDatetime, AfterValidator(_storable)]
+Instant = Annotated[AwareDatetime, BeforeValidator(no_number), AfterValidator(_storable)]
 
 
 class PlainEvent(BaseModel):

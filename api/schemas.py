@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic.functional_validators import AfterValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from jobs.model import Attempt, Job, LogLine
 from jobs.policy import RetryPolicy
@@ -21,6 +21,13 @@ FARTHEST = timedelta(days=3650)
 NO_NUL = r"^[^\x00]*$"
 
 
+def no_number(value: Any) -> Any:
+    """A time is written out: pydantic would take a number for seconds since 1970, or milliseconds."""
+    if isinstance(value, int | float):
+        raise ValueError("a time is written as RFC 3339 has it")  # noqa: TRY004 - pydantic's way
+    return value
+
+
 def _in_reach(value: datetime) -> datetime:
     if 2000 <= value.year < 9000:  # else it might have no UTC
         time = value.astimezone(UTC)
@@ -29,7 +36,7 @@ def _in_reach(value: datetime) -> datetime:
     raise ValueError("a time lies between the year 2000 and ten years from now")
 
 
-Time = Annotated[AwareDatetime, AfterValidator(_in_reach)]
+Time = Annotated[AwareDatetime, BeforeValidator(no_number), AfterValidator(_in_reach)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NO_NUL)]
 Word = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
 Tags = Annotated[list[Tag], Field(max_length=20)]

@@ -2,6 +2,7 @@
 
 import time
 from ipaddress import ip_address
+from random import uniform
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ FINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
 PATIENCE = 30.0  # seconds for one answer: the API answers or refuses within one, and breaks a stream's silence every fifteen
 PERSISTENCE = 60.0  # seconds for which what failed is tried again
 HELD = 20.0  # seconds for which the API is asked to hold an answer back: less than proxies allow
+
+SPREAD = 1.5  # times what a Retry-After asks for, at most: those who were told the same do not all come at one moment
 
 _NOTHING_DONE = {"ledger-busy", "overloaded", "in-flight"}  # kinds of problems
 _MAY_PASS = {502, 503, 504}
@@ -42,7 +45,8 @@ def _may_go_again(call: Call[Any], error: BaseException) -> bool:
 
 def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    return getattr(error, "retry_after", None) or _backoff(state)
+    after: float | None = getattr(error, "retry_after", None)
+    return after * uniform(1, SPREAD) if after else _backoff(state)  # noqa: S311 - no secret
 
 
 def held(began: float, timeout: float | None) -> float:
