@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from api.ledger import Ledger, LedgerBusy
 from api.problems import Refused
-from api.watchers import Buffer, Listener, Wanted, Watcher, encode, still_here
+from api.watchers import Buffer, Listener, Wanted, Watcher, encode, parcels, still_here
 from jobs import happenings, journal, queries
 from jobs.happenings import Happening, Position
 from jobs.journal import News, Place
@@ -26,6 +26,7 @@ from runtime.settings import settings
 log = structlog.get_logger()
 
 PERIOD = 0.25  # seconds between two looks
+SENDS = 1_000  # a second, over all clients: past it looks are rarer and tell more, so that many clients cost a bounded share
 PATIENCE = 15.0  # seconds after which every client is sent something
 ATTEND = 10.0  # seconds after which the journal is told again that somebody listens
 UNHEARD = timedelta(minutes=1)  # the journal outlives its readers by so much, if these only watch single jobs
@@ -57,6 +58,7 @@ class Streams:
         self._ledger = ledger
         self._watchers: dict[UUID, set[Watcher]] = {}
         self._listeners: dict[Wanted, set[Listener]] = {}
+        self._waiting: list[Listener] = []  # for the end of a look, from which on they are sent what comes
         self._place: Place | None = None
         self._reading: asyncio.Task[None] | None = None
         self._catching_up = asyncio.Semaphore(2)  # many may come again at once: others read the ledger, too
@@ -76,6 +78,7 @@ class Streams:
         """All that is wanted behind a place, or from now on; for so long, if that is said."""
         listener = Listener()
         self._enter(self._listeners, wanted, listener)
+        self._waiting.append(listener)
         if seconds is not None:
             asyncio.get_running_loop().call_later(seconds, listener.put, None)
         try:
@@ -97,8 +100,7 @@ class Streams:
         while place < start:
             async with self._catching_up:
                 news, last = await self._patiently(partial(_page, place=place))
-            chunk = wanted.chunk([each for each in news if each.place <= start])
-            if chunk:
+            for chunk in parcels([wanted], [each for each in news if each.place <= start]).values():
                 yield chunk
             place = start if last is None or last >= start else last
 
@@ -138,14 +140,14 @@ class Streams:
         attend_at, beat_at = now(), now() + PATIENCE
         try:
             while self._watchers or self._listeners:
-                seen = None
+                seen, told = None, 0
                 try:
                     if now() >= attend_at:
                         await self._attend()
                         attend_at = now() + ATTEND
                     watched = {job_id: list(watchers) for job_id, watchers in self._watchers.items()}
                     seen = await self._ledger.read(partial(self._look, watched=watched, heard=bool(self._listeners)))
-                    self._tell(seen, watched)
+                    told = self._tell(seen, watched)
                 except LedgerBusy:
                     pass  # the next look tells it all
                 except Exception:  # a bug of ours; were this task to end, all who watch would wait for ever
@@ -154,7 +156,7 @@ class Streams:
                     self._beat()
                     beat_at = now() + PATIENCE
                 if seen is None or not seen.is_full:
-                    await asyncio.sleep(PERIOD)
+                    await asyncio.sleep(max(PERIOD, told / SENDS))
         finally:
             self._place = None
 
@@ -192,15 +194,20 @@ class Streams:
             news=journal.tell(session, self._place, entries) if heard else (),
         )
 
-    def _tell(self, seen: Seen, watched: Mapping[UUID, Sequence[Watcher]]) -> None:
+    def _tell(self, seen: Seen, watched: Mapping[UUID, Sequence[Watcher]]) -> int:
+        """Tell everybody what was seen. Returns to how many something was sent."""
+        told = sum(len(watched[job_id]) for job_id in seen.jobs)
         for job_id, job in seen.jobs.items():
             for watcher in watched[job_id]:
                 watcher.tell(seen.told.get(job_id, ()), job, moved=job_id in seen.moved)
-        for wanted, group in self._listeners.items():
-            chunk = wanted.chunk(seen.news)
-            for listener in group:
+        for wanted, chunk in parcels(self._listeners, seen.news).items():
+            told += len(self._listeners[wanted])
+            for listener in self._listeners[wanted]:
                 listener.hear(chunk, seen.place)
+        while self._waiting:
+            self._waiting.pop().begin(seen.place)
         self._place = seen.place
+        return told
 
     def _beat(self) -> None:
         for client in self._clients():

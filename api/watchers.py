@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -99,9 +100,19 @@ class Wanted:
             and self.reach.covers(job.task, job.queue)
         )
 
-    def chunk(self, news: Sequence[News]) -> bytes:
-        """What of it is to be told, as it goes over the wire."""
-        return b"".join(_wire(each, blind=self.blind) for each in news if self.fits(each))
+
+def parcels(groups: Iterable[Wanted], news: Sequence[News]) -> dict[Wanted, bytes]:
+    """What each group is told, as it goes over the wire. One that wants a tag is asked only of jobs that have it."""
+    by_tag: defaultdict[str | None, list[Wanted]] = defaultdict(list)
+    for wanted in groups if news else ():
+        by_tag[wanted.tag].append(wanted)
+    found: defaultdict[Wanted, list[bytes]] = defaultdict(list)
+    for each in news:
+        for tag in {None, *each.job.tags} & by_tag.keys():
+            for wanted in by_tag[tag]:
+                if wanted.fits(each):
+                    found[wanted].append(_wire(each, blind=wanted.blind))
+    return {wanted: b"".join(parts) for wanted, parts in found.items()}
 
 
 def _wire(news: News, *, blind: bool) -> bytes:
@@ -118,8 +129,12 @@ class Listener(Buffer):
         self.start: asyncio.Future[Place] = asyncio.get_running_loop().create_future()  # it is sent what comes behind
 
     def hear(self, chunk: bytes, place: Place) -> None:
-        """Send what a look has found, up to a place. From the first look that ends after it came, it is sent what comes."""
+        """Send what a look has found, up to a place; of the look during which it came, only the place."""
+        if self.start.done():
+            self.put(chunk)
+        self.begin(place)
+
+    def begin(self, place: Place) -> None:
+        """From this place on it is sent what comes."""
         if not self.start.done():
             self.start.set_result(place)
-        elif chunk:
-            self.put(chunk)
