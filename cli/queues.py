@@ -4,11 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import actions, given, show
+from cli import actions, given, show, whole
 from cli.remote import Door, remote
 
 app = typer.Typer(help="See how full the queues are; pause, limit and purge them.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The queue's name.", show_default=False)]
+
+whole.can_show(app, "/v1/queues/{}")
 
 
 @app.command("list")
