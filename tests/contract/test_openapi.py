@@ -109,6 +109,8 @@ def test_every_operation_answers_as_its_document_says(
             case.body = case.body | {"task": task.name, "payload": task.example, "queue": task.queue}
         if mode.is_positive:
             case.path_parameters = {name: NAMES.get(name, value) for name, value in (case.path_parameters or {}).items()}
+        if case.path == "/v1/stream":  # it has no end unless one is given
+            case.query = {**(case.query or {}), "for": "0s"}
         answer = case.call(base_url=door.url, session=session)
         headers = Headers({name: values[0] for name, values in answer.headers.items()})
         door.look_at(case.method, case.formatted_path, answer.status_code, headers, answer.content)
