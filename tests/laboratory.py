@@ -213,10 +213,14 @@ class Lab:
 
     # What the ledger says
 
+    def reading(self) -> Session:
+        """A session that takes no write lock: those are for the parts."""
+        return Session(self.engine.execution_options(read_only=True))
+
     def states(self) -> Counter[State]:
         """How many jobs are in each state."""
         found: Counter[State] = Counter()
-        with Session(self.engine) as session:
+        with self.reading() as session:
             for state, count in session.execute(sa.select(Job.state, sa.func.count()).group_by(Job.state)):
                 found[state] = count
         return found
@@ -243,7 +247,7 @@ class Lab:
 
     def starts(self) -> int:
         """How many attempts there were of all jobs."""
-        with Session(self.engine) as session:
+        with self.reading() as session:
             return session.scalars(sa.select(sa.func.count()).select_from(Attempt)).one()
 
     def lateness(self) -> list[float]:
@@ -253,7 +257,7 @@ class Lab:
             .join(Job, Job.id == Attempt.job_id)
             .where(Attempt.epoch == 1)
         )
-        with Session(self.engine) as session:
+        with self.reading() as session:
             return sorted((started - created).total_seconds() for started, created, _ in session.execute(query))
 
     def wait_settled(self, seconds: float) -> Counter[State]:
@@ -275,7 +279,7 @@ class Lab:
 
     def ticks(self) -> list[Any]:
         """Every recorded due time, with its job."""
-        with Session(self.engine) as session:
+        with self.reading() as session:
             return list(session.execute(sa.select(Tick.at, Tick.job_id).order_by(Tick.at)))
 
     def check(self) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from cli.sandbox.caught import Answered, Caught
 from cli.sandbox.post_office import PostOffice
@@ -107,7 +106,7 @@ def _allowed(task: ProviderTask) -> int:
 
 
 @pytest.mark.timeout(3000)
-@forms("by, each, deaths, lost", short=(1, 1, "1/3", 1), long=(9, 12, "0.4", 200))
+@forms("by, each, deaths, lost", short=(1, 1, "1/3", 1), long=(9, 8, "0.5", 200))
 def test_every_effect_is_there_once_although_workers_die_between_the_yes_and_its_record(
     laboratory: Callable[..., Lab],
     caught: Caught,
@@ -123,7 +122,7 @@ def test_every_effect_is_there_once_although_workers_die_between_the_yes_and_its
     lab = laboratory(**settings, worker_pool="prefork")
     lab.api.start()
     lab.add_scheduler()
-    lab.add_worker("prefork", 4, failpoints=f"after a provider's call: die {deaths}; before settle: die 0.15")
+    lab.add_worker("prefork", 6, failpoints=f"after a provider's call: die {deaths}; before settle: die 0.15")
     ways = {_mark(number): tried[number % len(tried)] for number in range(each * len(tried))}
     jobs = {
         mark: lab.submit(task.name, {**PAYLOADS[task.name](mark), "accounts": [name]})
@@ -131,7 +130,7 @@ def test_every_effect_is_there_once_although_workers_die_between_the_yes_and_its
     }
     lab.wait_settled(2800)
     effects = _effects(caught)
-    with Session(lab.engine) as session:
+    with lab.reading() as session:
         ended = {job.id: job for job in session.scalars(sa.select(Job))}
         died = session.scalar(sa.select(sa.func.count()).where(Attempt.outcome == Ending.LOST)) or 0
     unknown = 0
