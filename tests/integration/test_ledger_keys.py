@@ -48,7 +48,13 @@ def test_secrets_with_underscores_are_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "may"), [("read", {"read"}), ("write", {"read", "write"}), ("admin", {"read", "write", "admin"})]
+    ("scope", "may"),
+    [
+        ("read", {"read"}),
+        ("operate", {"read", "operate"}),
+        ("write", {"read", "operate", "write"}),
+        ("admin", {"read", "operate", "write", "admin"}),
+    ],
 )
 def test_each_scope_holds_those_below_it(scope: Scope, may: set[Scope]) -> None:
     caller = verify(create(scope))
