@@ -66,6 +66,7 @@ def names(door: Door) -> dict[str, str]:
     action = door.ask("POST", "/v1/bulk-actions", json={"verb": "cancel", "filter": {"tags": ["a"]}}).json()
     return {
         "job_id": job["id"], "action_id": action["id"], "event_id": event["id"], "endpoint_id": endpoint["id"],
+        "key_id": door.keys["read"].split("_")[1],
         "queues": "default", "schedules": "nightly", "subscriptions": "paid", "sources": "github", "tasks": "http.request",
     }  # fmt: skip
 
