@@ -37,22 +37,19 @@ async def _read(
 
 IdempotencyKey = Annotated[str | None, Depends(_read)]
 
-REMEMBERED = 10_000  # keys whose request was answered lately, by this process
-
 _in_flight: set[tuple[str, str]] = set()
-_answered: dict[tuple[str, str], None] = {}  # the oldest first
 
 
 @contextmanager
 def in_flight(tenant: str, key: str | None) -> Iterator[None]:
-    """While it lasts, no other request with this key is taken by this process. Once one was answered, many may be.
+    """While it lasts, no other request with this key is taken by this process.
 
     Other processes wait for each other in the database, and find the job when it is theirs to look.
 
     Raises:
         Refused: a request with this key has not been answered yet.
     """
-    if key is None or (tenant, key) in _answered:
+    if key is None:
         yield
         return
     if (tenant, key) in _in_flight:
@@ -62,8 +59,5 @@ def in_flight(tenant: str, key: str | None) -> Iterator[None]:
     _in_flight.add((tenant, key))
     try:
         yield
-        _answered[tenant, key] = None
-        if len(_answered) > REMEMBERED:
-            del _answered[next(iter(_answered))]
     finally:
         _in_flight.discard((tenant, key))

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import idempotency
 from api.dependencies import _traceparent
 from api.idempotency import _read, in_flight
 from api.problems import Refused
@@ -36,11 +35,6 @@ def test_what_is_no_key_is_refused(header: str) -> None:
     assert refused.value.kind == "malformed-request"
 
 
-@pytest.fixture
-def _nothing_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idempotency, "_answered", {})
-
-
 @pytest.mark.parametrize(
     "header", ['"', "a", "a" * 255, '"' + "a" * 255 + '"', 'say"it', "8e03978e-40d5-43e8-bc93-6894a57f9324"]
 )
@@ -67,24 +61,14 @@ def test_a_traceparent_is_kept_if_it_is_one_and_else_forgotten(header: str | Non
     assert asyncio.run(_traceparent(header)) == kept
 
 
-@pytest.mark.usefixtures("_nothing_answered")
 def test_a_key_is_in_flight_until_its_request_is_answered() -> None:
-    with pytest.raises(KeyError), in_flight("ours", "k"):
-        raise KeyError
     with in_flight("ours", "k"):
         with pytest.raises(Refused) as refused, in_flight("ours", "k"):
             pytest.fail("two requests with one key at once")
         assert (refused.value.kind, refused.value.headers) == ("in-flight", {"Retry-After": "1"})
         with in_flight("theirs", "k"), in_flight("ours", "another"), in_flight("ours", None), in_flight("ours", None):
             pass
-    with in_flight("ours", "k"), in_flight("ours", "k"):
-        pass  # what was answered can be repeated by many at once
-
-
-@pytest.mark.usefixtures("_nothing_answered")
-def test_of_keys_that_were_answered_the_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idempotency, "REMEMBERED", 2)
-    for key in "abc":
-        with in_flight("ours", key):
-            pass
-    assert [key for _, key in idempotency._answered] == ["b", "c"]
+    with pytest.raises(KeyError), in_flight("ours", "k"):
+        raise KeyError
+    with in_flight("ours", "k"):
+        pass
