@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from runtime import clock, tcp
+from runtime import tcp
 from runtime.settings import settings
 
 Columns = TypeVarTuple("Columns")
@@ -126,10 +126,10 @@ def _begin_sqlite(connection: sa.Connection, patience: float) -> None:
         connection.exec_driver_sql("BEGIN")
         return
     driver: Any = connection.connection.driver_connection
-    until = clock.monotonic() + patience
+    until = time.monotonic() + patience  # of the real clock: a lock is held in real time
     driver.execute("PRAGMA busy_timeout=0")
     try:
-        while clock.monotonic() < until:
+        while time.monotonic() < until:
             try:
                 driver.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:

@@ -3,6 +3,7 @@
 import structlog
 
 from jobs import liveness
+from runtime import clock
 from runtime.database import snapshot, transaction
 from runtime.settings import settings
 
@@ -19,7 +20,12 @@ class Rescue:
         """One look at all workers."""
         self._watch = self._watch or liveness.Watch(settings().lease)
         for worker in self._watch.silent(liveness.pulses()):
+            asked = clock.monotonic()
             with transaction() as session:
+                session.connection()  # on SQLite it waits for the write lock here
+                if clock.monotonic() - asked > settings().heartbeat.total_seconds():
+                    self._watch = None  # who could not write blames nobody for not writing: all silences count anew
+                    return
                 buried = liveness.bury(session, worker, self._watch.seen[worker][0])
             if buried:
                 log.warning("a worker is dead: silent for a lease", worker=str(worker))

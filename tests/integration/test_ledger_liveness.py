@@ -1,7 +1,8 @@
 """Which workers live, and what becomes of the jobs of those that do not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from random import Random
 from threading import Barrier
@@ -9,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from jobs import attempts, liveness, queries, store
 from jobs.liveness import Watch
@@ -16,6 +18,8 @@ from jobs.model import Job, Worker
 from jobs.policy import RetryPolicy
 from jobs.states import Ending, Reason, State
 from runtime.database import snapshot, transaction
+from runtime.settings import settings
+from scheduler import rescue
 from tests import make
 from tests.clock import Clock
 
@@ -158,6 +162,30 @@ def test_a_beat_in_the_last_moment_saves_the_worker(worker: UUID, clock: Clock) 
     assert not bury(watch, worker)
     assert beat(worker)
     assert silent(watch) == []
+
+
+def test_a_scheduler_that_had_to_wait_for_the_ledger_itself_buries_nobody_for_it(
+    worker: UUID, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def late() -> Iterator[Session]:
+        with transaction() as session:
+            clock.advance(settings().heartbeat + timedelta(seconds=1))
+            yield session
+
+    watcher = rescue.Rescue()
+    for _ in range(4):  # the last of these looks finds it silent for a lease
+        watcher.look()
+        monkeypatch.setattr(rescue, "transaction", late)
+        clock.advance(settings().lease / 3)
+    with snapshot() as session:
+        assert [pulse.id for pulse in liveness.live(session)] == [worker]
+    monkeypatch.setattr(rescue, "transaction", transaction)
+    for _ in range(4):
+        watcher.look()
+        clock.advance(settings().lease / 3)
+    with snapshot() as session:
+        assert not liveness.live(session), "silent for a lease once more, it is dead"
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from api.watchers import CHUNKS, Listener
-from jobs import journal, keys, store
+from jobs import attempts, journal, keys
 from jobs.journal import Place
 from jobs.model import Audience, Entry
 from jobs.states import State
