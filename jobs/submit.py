@@ -62,9 +62,16 @@ def submit_many(session: Session, orders: Sequence[tuple[Order, Key | None]]) ->
 def submit_each(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> list[Submission | JobError]:
     """Record jobs that have nothing to do with each other, whoever's they are: what comes in together, at once."""
     answers: dict[int, Submission | JobError] = {}
-    for tenant in {order.tenant for order, _ in orders}:
-        places = [place for place, (order, _) in enumerate(orders) if order.tenant == tenant]
-        answers |= dict(zip(places, submit_many(session, [orders[place] for place in places]), strict=True))
+    waiting = dict(enumerate(orders))
+    while waiting:
+        first: dict[Any, int] = {}  # who repeats a key comes after the one that it repeats
+        for place, (order, key) in waiting.items():
+            first.setdefault((order.tenant, key.name) if key is not None else place, place)
+        for tenant in {waiting[place][0].tenant for place in first.values()}:
+            places = [place for place in first.values() if waiting[place][0].tenant == tenant]
+            made = submit_many(session, [waiting[place] for place in places])
+            answers |= dict(zip(places, made, strict=True))
+        waiting = {place: order for place, order in waiting.items() if place not in answers}
     return [answers[place] for place in range(len(orders))]
 
 

@@ -15,7 +15,7 @@ from jobs.errors import JobNotFound, KeyReused
 from jobs.model import IdempotencyKey, Job
 from jobs.policy import Fixed, RetryPolicy
 from jobs.states import State
-from jobs.submit import Key, Submission, digest_of, submit
+from jobs.submit import Key, Submission, digest_of, submit, submit_each
 from runtime.broker import Hint
 from runtime.database import snapshot, transaction
 from tests import make
@@ -166,3 +166,16 @@ def test_no_tenant_sees_anothers_job() -> None:
         for tenant, job_id in (("b", job.id), ("a", uuid4()), ("a", UUID(int=0)), ("", job.id)):
             with pytest.raises(JobNotFound):
                 queries.get(session, tenant, job_id)
+
+
+def test_what_comes_in_together_is_each_tenant_s_own_and_a_key_that_is_repeated_in_it_is_one_job() -> None:
+    mine, theirs = make.order(tenant="acme"), make.order(tenant="umbrella")
+    orders = [(mine, Key("k", "d")), (theirs, Key("k", "d")), (mine, Key("k", "d")), (mine, None), (mine, Key("k", "other"))]
+    with transaction() as session:
+        first, their, again, keyless, reused = submit_each(session, [*orders])
+    assert isinstance(reused, KeyReused)
+    made = [answer for answer in (first, their, again, keyless) if isinstance(answer, Submission)]
+    assert [answer.replayed for answer in made] == [False, False, True, False]
+    assert made[0].job.id == made[2].job.id
+    assert [answer.job.tenant for answer in made] == ["acme", "umbrella", "acme", "acme"]
+    assert count() == 3
