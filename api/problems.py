@@ -171,7 +171,9 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
         return await _refused(request, error.__cause__)
     kinds = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
     kind = kinds.get(error.status_code, "malformed-request" if error.status_code < 500 else "internal-error")
-    headers = {"Allow": ", ".join(allowed.methods(request))} if error.status_code == 405 else error.headers
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed.methods(request))
     return problem(request, kind, str(error.detail), headers=headers)
 
 

@@ -12,6 +12,8 @@
     ├── EventNotFound
     ├── RuleNotFound              a subscription, an endpoint or a source
     ├── RuleExists
+    ├── KeyNotFound               an API key
+    ├── OutOfReach                the caller's key is restricted to other tasks or queues
     ├── Forged                    a provider's webhook whose signature does not hold
     └── Invalid                   a value that cannot be, with the JSON pointer of where it stands
     TaskError                     an attempt failed, and says what should follow
