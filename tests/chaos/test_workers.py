@@ -161,7 +161,7 @@ def test_poison_ends_in_the_dead_letter_and_takes_no_innocent_job_along(lab: Lab
             lab.workers[0].start()
         return lab.job(poison)["state"] == "failed"
 
-    wait_until(revive_worker, 60, "the poison to be quarantined")
+    wait_until(revive_worker, 120, "the poison to be quarantined")
     job = lab.job(poison)
     assert job["reason"] == "poison"
     assert len(job["attempts"]) == 3

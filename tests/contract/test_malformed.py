@@ -15,6 +15,7 @@ from tasks import catalogue
 from tests.contract import rubbish
 from tests.contract.door import Door
 from tests.contract.rubbish import BODIES, CHANGE, JOB, SCHEDULE, Raw, written
+from tests.contract.whom import whom
 
 JSON = {"content-type": "application/json"}
 ROUTES = [
@@ -339,7 +340,7 @@ def test_what_was_fine_before_is_fine_after(door: Door) -> None:
     for method, path, sound in BODIES:
         assert door.ask(method, path, json=sound).status_code in {200, 201, 202}
     for task in catalogue.all():
-        assert door.post_job(task.name, payload=task.example).status_code == 202
+        assert door.post_job(task.name, payload={**task.example, **whom(task)}).status_code == 202
     assert json.loads(door.ask("GET", "/readyz").content)["status"] == "ready"
 
 

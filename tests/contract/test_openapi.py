@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
@@ -25,10 +25,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.app import create_app
-from jobs.errors import Invalid
 from tasks import Task, catalogue
-from tasks.capability import Capability
 from tests.contract.door import Door
+from tests.contract.whom import takes, whom
 
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(create_app().openapi()))
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
@@ -135,19 +134,11 @@ def test_the_document_is_valid_openapi() -> None:
 def test_every_example_works_when_pasted(name: str, door: Door) -> None:
     example = PASTED[name]["value"]
     validator({"$ref": "#/components/schemas/JobIn"}).validate(example)
-    sent = {**example, "payload": {**example["payload"], **_whom(catalogue.find(name))}}
+    sent = {**example, "payload": {**example["payload"], **whom(catalogue.find(name))}}
     answer = door.ask("POST", "/v1/jobs", json=sent)
     assert answer.status_code == 202, answer.text
     assert door.ask("GET", answer.headers["location"]).json()["payload"] == sent["payload"]
     assert example == {"task": name, "payload": catalogue.find(name).example}
-
-
-def _whom(task: Task) -> dict[str, Any]:
-    """Whom a capability shall ask, where that must be said: this door knows accounts of all providers."""
-    if not isinstance(task, Capability) or task.alike:
-        return {}
-    choices = [{"accounts": [name]} for name in sorted(task.ways)]
-    return next(whom for whom in choices if _takes(task.accept, {**task.example, **whom}))
 
 
 def test_every_task_has_its_own_payload_schema_and_example(door: Door) -> None:
@@ -159,18 +150,10 @@ def test_every_task_has_its_own_payload_schema_and_example(door: Door) -> None:
         told = door.ask("GET", f"/v1/tasks/{task.name}").json()
         jsonschema_rs.validator_for(told["payload_schema"]).validate(task.example)
         for other in catalogue.all():
-            if _takes(task.read, other.example):
+            if takes(task.read, other.example):
                 assert component.is_valid(other.example), f"{other.name}'s example as payload of {task.name}"
         schema = DOCUMENT["components"]["schemas"][f"{task.name}.payload"]
         assert schema.get("properties", {}).keys() == task.schema().get("properties", {}).keys(), task.name
-
-
-def _takes(door: Callable[[Any], Any], payload: Any) -> bool:
-    try:
-        door(payload)
-    except Invalid:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)

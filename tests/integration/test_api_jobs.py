@@ -66,7 +66,7 @@ def test_everything_that_is_given_is_kept(door: Door, clock: Clock, sent: list[H
 
 
 def test_a_time_in_any_zone_is_the_same_instant(door: Door, clock: Clock) -> None:
-    for given in ("2026-03-01T12:00:00Z", "2026-03-01T13:00:00+01:00", "2026-03-01T00:00:00-12:00", 1772366400):
+    for given in ("2026-03-01T12:00:00Z", "2026-03-01T13:00:00+01:00", "2026-03-01T00:00:00-12:00"):
         assert door.post_job(run_at=given).json()["run_at"] == "2026-03-01T12:00:00Z"
 
 

@@ -12,7 +12,7 @@ from jobs import attempts, queries, retention, schedules, store
 from jobs.model import ApiKey, Attempt, IdempotencyKey, Job, LogLine, Schedule, Tick, Worker
 from jobs.outcome import Succeeded
 from jobs.states import Ending, Reason, State
-from jobs.submit import submit
+from jobs.submit import Key, submit
 from runtime.database import snapshot, transaction
 from tests import make
 from tests.clock import Clock
@@ -174,7 +174,7 @@ def test_a_batch_is_no_larger_than_it_says(clock: Clock, monkeypatch: pytest.Mon
 @pytest.mark.usefixtures("kept_for")
 def test_small_rows_go_when_they_are_of_no_use(clock: Clock) -> None:
     with transaction() as session:
-        submit(session, make.order(), "key", "d")
+        submit(session, make.order(), Key("key", "d"))
         schedule = make.schedule(session)
         holder, idle, alive = (make.worker(session, number) for number in range(3))
         make.job(session, State.RUNNING, holder)

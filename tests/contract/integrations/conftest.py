@@ -1,6 +1,7 @@
 """The bench of the conformance suite: a provider's task, run by the worker's own code on a real ledger, against a fake."""
 
 import logging
+import math
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import structlog
 
 from jobs import holds
 from jobs.model import Attempt, Job, LogLine, Receipt
-from runtime import database, logs
+from runtime import database, logs, scripts
 from runtime.accounts import variable
 from runtime.database import snapshot
 from tasks import clients, http
@@ -100,7 +101,14 @@ def at_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account's health is this process's own: the Redis that another test spoke to is not asked."""
+    monkeypatch.setattr(scripts.redis, "_rest_until", math.inf)
+
+
+@pytest.fixture
 def bench(
+    alone: None,
     at_home: None,
     provided: tuple[ProviderTask, Entry],
     suite_ledger: sa.Engine,
