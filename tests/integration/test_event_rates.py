@@ -1,4 +1,4 @@
-"""What events cost, counted in function calls, which a busy machine does not change. `python -m bench.events` has the times."""
+"""What events cost, in calls of functions, which no load changes. `python -m bench.events` has the times."""
 
 import sys
 from collections.abc import Callable
