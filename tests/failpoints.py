@@ -2,8 +2,8 @@
 
 `python -m tests.failpoints MODULE ARG…` is `python -m MODULE ARG…` that fails where TREADLE_FAILPOINTS says, such as
 "before settle: die 1/20; in the store: fail 0.02". A point is a function of the product; it fails on every 20th call, or by
-a chance of 0.02. To `die` is kill -9 from within, to `drop` is to pass the call over, to `fail` is what a lost database
-raises. TREADLE_WITHOUT names a guard of tests/guards.py to be taken out.
+a chance of 0.02. To `die` is kill -9 from within, with the point's name as last words; to `drop` is to pass the call over,
+to `fail` is what a lost database raises. TREADLE_WITHOUT names a guard of tests/guards.py to be taken out.
 """
 
 import os
@@ -30,13 +30,15 @@ class Point:
     after: bool = False
 
 
+SAID = "died at the fail point: "  # in the log of who died
+
 POINTS = {
     "between commit and publish": Point("runtime.publisher", "Publisher.offer"),
     "after the claim": Point("workers.attempt", "begin", after=True),
     "after the provider's yes": Point("tasks.http", "send", after=True),
     "after a provider's call": Point("tasks.provider", "ProviderTask._guard", after=True),
-    "before settle": Point("workers.settlement", "settle"),
-    "after settle": Point("workers.settlement", "settle", after=True),
+    "before settle": Point("workers.settlement", "_write_records"),
+    "after settle": Point("workers.execute", "_leave"),
     "before the tick": Point("jobs.schedules", "tick"),
 }
 
@@ -63,7 +65,7 @@ def arm(wish: str) -> None:
     *path, name = point.function.split(".")
     for part in path:
         owner = getattr(owner, part)
-    setattr(owner, name, _armed(getattr(owner, name), point.after, _deed(how), _now(often)))
+    setattr(owner, name, _armed(getattr(owner, name), point.after, _deed(how, where), _now(often)))
 
 
 def _armed(function: Callable[..., Any], after: bool, deed: Callable[[], None] | None, now: Callable[[], bool]) -> Any:
@@ -80,11 +82,15 @@ def _armed(function: Callable[..., Any], after: bool, deed: Callable[[], None] |
     return failing
 
 
-def _deed(how: str) -> Callable[[], None] | None:
+def _deed(how: str, where: str) -> Callable[[], None] | None:
+    def die() -> None:
+        os.write(sys.stderr.fileno(), f"{SAID}{where}\n".encode())
+        os._exit(9)
+
     def fail() -> None:
         raise sa.exc.OperationalError("a fail point", {}, Exception("injected"))
 
-    return {"die": lambda: os._exit(9), "fail": fail, "drop": None}[how]
+    return {"die": die, "fail": fail, "drop": None}[how]
 
 
 def _now(often: str) -> Callable[[], bool]:

@@ -1,6 +1,7 @@
 """The laboratory: the whole product as real processes, a broker, a database and a third party, and ways to hurt them."""
 
 import os
+import re
 import sys
 import time
 from collections import Counter
@@ -19,7 +20,7 @@ from jobs import keys, migrate
 from jobs.model import Attempt, Job, Tick
 from jobs.states import FINAL, State
 from runtime import database
-from tests import invariants
+from tests import failpoints, invariants
 from tests.monkey import ChildOf, Monkey
 from tests.servers import Server, Valkey, free_port, wait_until
 from tests.third_party import ThirdParty
@@ -244,6 +245,11 @@ class Lab:
         """Wait until the third party has answered one more call."""
         before = self.third_party.count()
         wait_until(lambda: self.third_party.count() > before, seconds, "one more call to the third party")
+
+    def struck(self) -> Counter[str]:
+        """How many workers, or their children, died at each fail point."""
+        logs = "".join(part.log.read_text(errors="replace") for part in self.workers)
+        return Counter(re.findall(rf"^{failpoints.SAID}(.*)$", logs, re.MULTILINE))
 
     def starts(self) -> int:
         """How many attempts there were of all jobs."""

@@ -53,12 +53,11 @@ class ChildOf:
 
 
 class Monkey:
-    """Kills a random part every so often, and starts it again. Its seed is printed."""
+    """Kills a part every so often, and starts it again: all in random order, then all in another."""
 
-    def __init__(self, parts: Sequence[Victim], every: float, seed: int | None = None) -> None:
-        self.seed = random.randrange(10**9) if seed is None else seed
-        print(f"seed {self.seed}")
-        self._random, self._parts, self._every = random.Random(self.seed), parts, every
+    def __init__(self, parts: Sequence[Victim], every: float) -> None:
+        self._random, self._parts, self._every = random.Random(random.random()), parts, every
+        self._next: list[Victim] = []
         self.kills: Counter[str] = Counter()
         self.last = time.monotonic()  # when it last killed
 
@@ -85,7 +84,8 @@ class Monkey:
 
     def kill_one(self) -> None:
         """Kill a random part, and start it again."""
-        part = self._random.choice(self._parts)
+        self._next = self._next or self._random.sample(self._parts, len(self._parts))
+        part = self._next.pop()
         part.kill()
         self.kills[part.name] += 1
         self.last = time.monotonic()

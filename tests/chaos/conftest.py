@@ -1,6 +1,7 @@
 """A laboratory for each test, on SQLite and on PostgreSQL, and the table of what the tests measured."""
 
 import dataclasses
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -45,7 +46,8 @@ def record(request: pytest.FixtureRequest) -> Record:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option with which `make chaos-full` has the table written into the documentation."""
+    """The options of `make chaos-full`, which has the table written into the documentation, and of `make chaos-seeds`."""
+    parser.addoption("--seed", type=int, help="what chance does in the tests themselves follows from this number")
     parser.addoption("--table", type=Path, metavar="PAGE", help="write the table of faults between this page's markers")
 
 
@@ -61,6 +63,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     if page is not None and exitstatus == pytest.ExitCode.OK:
         table.write(page, rows)
         terminalreporter.write_line(f"written to {page}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A seed in any case, which the report's head names."""
+    if config.getoption("seed", None) is None:
+        config.option.seed = random.randrange(10**6)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """What to repeat a run with."""
+    return f"chaos: --seed {config.getoption('seed')}"
+
+
+@pytest.fixture(autouse=True)
+def _seed(request: pytest.FixtureRequest) -> None:
+    """Who is killed when, where the power goes, in what order events are sent: not how processes and their threads race."""
+    random.seed(f"{request.config.getoption('seed')} {request.node.name}")
 
 
 @pytest.fixture

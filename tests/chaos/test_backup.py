@@ -161,7 +161,7 @@ KINDS: dict[str, type[Ledger]] = {"sqlite": Copied, "postgresql": Dumped, "postg
 
 
 @pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long), "postgresql, point in time"],
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.endurance), "postgresql, point in time"],
 )
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger, and a way back to an earlier point of it."""

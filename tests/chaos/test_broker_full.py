@@ -19,10 +19,9 @@ HINT = 1024  # bytes that a hint may take of the broker's memory
 
 
 pytestmark = pytest.mark.timeout(600)
-sizes = forms("jobs", short=(800,), long=(4000,))
 
 
-@sizes
+@forms("jobs", short=(800,), long=(4000,))
 def test_a_full_broker_loses_nothing_and_a_worker_that_starts_in_it_comes_up(
     laboratory: Callable[..., Lab], broker: Valkey, jobs: int, record: Record
 ) -> None:
@@ -45,7 +44,7 @@ def test_a_full_broker_loses_nothing_and_a_worker_that_starts_in_it_comes_up(
     record(6, "broker full, noeviction; worker restarted in it", "a new worker cannot start", f"0 of {jobs} lost", resumed)
 
 
-@sizes
+@forms("jobs", short=(800,), long=(4000,), long_on=("sqlite",))
 def test_a_broker_that_evicts_loses_nothing(
     laboratory: Callable[..., Lab], broker: Valkey, jobs: int, record: Record
 ) -> None:
@@ -65,7 +64,7 @@ def test_a_broker_that_evicts_loses_nothing(
     record(6, "broker full, allkeys-lru", "3,046 of 4,000 lost, in silence", f"0 of {jobs} lost", time.monotonic() - started)
 
 
-@sizes
+@forms("jobs", short=(800,), long=(4000,), long_on=("sqlite",))
 def test_the_broker_holds_a_window_of_hints_however_many_jobs_wait(
     laboratory: Callable[..., Lab], broker: Valkey, jobs: int
 ) -> None:

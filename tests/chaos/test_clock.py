@@ -10,7 +10,7 @@ import pytest
 
 from jobs.states import State
 from tests.chaos.conftest import Record
-from tests.chaos.forms import forms
+from tests.chaos.forms import LEDGERS, forms
 from tests.compiler import NoCompiler, build
 from tests.host_clock import SOURCE, HostClock
 from tests.laboratory import Lab
@@ -54,7 +54,7 @@ def due_times(lab: Lab) -> list[datetime]:
     return [at for at, _ in made]
 
 
-@pytest.mark.parametrize("ledger_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
+@pytest.mark.parametrize("ledger_url", LEDGERS, indirect=True)
 def test_a_clock_set_by_an_hour_kills_no_worker_and_doubles_no_job(lab: Lab, host: HostClock, record: Record) -> None:
     lab.start()
     schedule(lab, "each-second", every="1s", catch_up="2s")
@@ -108,7 +108,7 @@ def test_a_nightly_schedule_in_berlin_fires_once_a_night_when_daylight_saving_ch
 
 
 @pytest.mark.timeout(600)
-@forms("due, kills", short=(20, 6), long=(100, 30))
+@forms("due, kills", short=(20, 6), long=(40, 12), endurance=(100, 30))
 def test_each_due_time_is_one_job_while_three_schedulers_are_killed(
     laboratory: Callable[..., Lab], due: int, kills: int, record: Record
 ) -> None:

@@ -106,7 +106,7 @@ def _allowed(task: ProviderTask) -> int:
 
 
 @pytest.mark.timeout(3000)
-@forms("by, each, deaths, lost", short=(1, 1, "1/3", 1), long=(9, 8, "0.5", 200))
+@forms("by, each, deaths, lost", short=(1, 1, "1/3", 1), long=(9, 1, "0.5", 20), endurance=(9, 8, "0.5", 200))
 def test_every_effect_is_there_once_although_workers_die_between_the_yes_and_its_record(
     laboratory: Callable[..., Lab],
     caught: Caught,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from jobs.model import Attempt, Hold, Job
 from jobs.states import Ending, State
 from tasks.health.circuit import ROW
-from tests.chaos.forms import forms
+from tests.chaos.forms import forms, on_sqlite_first
 from tests.laboratory import Lab, Part
 from tests.servers import free_port, wait_until
 
@@ -118,7 +118,7 @@ def probes_in(outage: float, first: float, most: float) -> int:
 
 
 @pytest.mark.timeout(600)
-@forms("jobs, outage, first, most", short=(500, 6, 1, 4), long=(5000, 60, 30, 600))
+@forms("jobs, outage, first, most", short=(500, 6, 1, 4), long=(1000, 12, 4, 16), endurance=(5000, 60, 30, 600))
 def test_a_provider_that_is_down_is_only_probed_and_its_jobs_come_back_in_a_ramp(
     moody: Callable[..., Moody], jobs: int, outage: float, first: float, most: float
 ) -> None:
@@ -145,7 +145,7 @@ def test_a_provider_that_is_down_is_only_probed_and_its_jobs_come_back_in_a_ramp
 
 
 @pytest.mark.timeout(600)
-@forms("jobs, least", short=(400, 0), long=(3000, 45))
+@forms("jobs, least", short=(400, 0), long=(1000, 45), endurance=(3000, 45), long_on=("sqlite",))
 def test_a_provider_s_rate_is_kept_by_four_workers_and_used(moody: Callable[..., Moody], jobs: int, least: float) -> None:
     limited = moody(accounts__moody__rate="50/s")
     limited.start(workers=4)
@@ -160,6 +160,7 @@ def test_a_provider_s_rate_is_kept_by_four_workers_and_used(moody: Callable[...,
     assert limited.spent(429) == 0
 
 
+@on_sqlite_first
 def test_what_a_provider_asks_holds_all_its_jobs_and_spends_no_attempt(moody: Callable[..., Moody]) -> None:
     asking = moody()
     asking.be(429, **{"retry-after": "4"})
@@ -175,6 +176,7 @@ def test_what_a_provider_asks_holds_all_its_jobs_and_spends_no_attempt(moody: Ca
     assert asking.spent(429) == 0
 
 
+@on_sqlite_first
 def test_a_probe_of_its_own_goes_before_a_job_is_risked(moody: Callable[..., Moody]) -> None:
     wary = moody(account="wary", circuit_open="1s", circuit_open_max="1s")
     wary.be(503)
@@ -188,6 +190,7 @@ def test_a_probe_of_its_own_goes_before_a_job_is_risked(moody: Callable[..., Moo
     assert wary.lab.wait_settled(60) == {State.SUCCEEDED: 60}
 
 
+@on_sqlite_first
 @pytest.mark.parametrize("fault", ["flushed", "killed"])
 def test_a_hold_outlives_the_broker_and_nothing_is_stuck(moody: Callable[..., Moody], fault: str) -> None:
     down = moody(circuit_open="15s", circuit_open_max="15s", accounts__moody__rate="100/s")
@@ -208,6 +211,7 @@ def test_a_hold_outlives_the_broker_and_nothing_is_stuck(moody: Callable[..., Mo
     assert down.lab.wait_settled(90) == {State.SUCCEEDED: 200}
 
 
+@on_sqlite_first
 def test_an_account_that_is_down_keeps_no_other_account_s_jobs_waiting(moody: Callable[..., Moody]) -> None:
     down = moody(circuit_open="5m")
     down.be(503)

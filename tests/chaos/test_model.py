@@ -1,4 +1,4 @@
-"""The long form of tests/integration/test_model.py: 10,000 random moves against the model, on each database."""
+"""The long forms of tests/integration/test_model.py: up to 10,000 random moves against the model, on each database."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from tests.chaos.conftest import Record
 from tests.clock import Clock
 from tests.integration.test_model import WINDOW, Ledger
 
-RUNS, STEPS = 100, 100
+STEPS = 100
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("runs", [20, pytest.param(100, marks=pytest.mark.endurance)])
 @pytest.mark.timeout(1200)
-def test_ten_thousand_moves_end_as_the_model_says(
-    ledger: Engine, clock: Clock, sent: list[Hint], configure: Any, record: Record
+def test_thousands_of_moves_end_as_the_model_says(
+    ledger: Engine, clock: Clock, sent: list[Hint], configure: Any, record: Record, runs: int
 ) -> None:
     configure(hint_window=WINDOW)
     steps = 0
@@ -29,7 +29,7 @@ def test_ten_thousand_moves_end_as_the_model_says(
             steps += 1
             super().check_invariants(*args, **kwargs)
 
-    while steps < RUNS * STEPS:
-        profile = settings(parent=settings(), max_examples=RUNS, stateful_step_count=STEPS, deadline=None)
+    while steps < runs * STEPS:
+        profile = settings(parent=settings(), max_examples=runs, stateful_step_count=STEPS, deadline=None)
         run_state_machine_as_test(lambda: Counted(ledger, clock, sent), settings=profile)
     record(19, "random moves against a model", "–", f"{steps} steps, no invariant broken", None)

@@ -39,7 +39,7 @@ def _p99(answers: list[tuple[float, httpx2.Response]]) -> float:
 
 
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
-@forms("away", short=(4,), long=(60,))
+@forms("away", short=(4,), long=(15,), endurance=(60,))
 def test_jobs_are_accepted_while_the_broker_is_away_and_run_when_it_is_back(
     laboratory: Callable[..., Lab], record: Record, fault: str, away: float
 ) -> None:
@@ -123,7 +123,7 @@ FAULTS = [("sqlite", "locked"), ("postgresql", "stopped"), ("postgresql", "froze
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("ledger_url", "fault"), FAULTS, indirect=["ledger_url"])
 @pytest.mark.parametrize(
-    ("jobs", "away"), [pytest.param(100, 6, id="short"), pytest.param(500, 12, id="long", marks=pytest.mark.long)]
+    ("jobs", "away"), [pytest.param(100, 6, id="short", marks=pytest.mark.short), pytest.param(500, 12, id="long")]
 )
 def test_a_ledger_that_is_away_refuses_in_a_second_and_then_everything_goes_on(
     laboratory: Callable[..., Lab],

@@ -78,14 +78,24 @@ FAULTS: dict[str, Cut] = {
     "both schedulers cut from the broker": lambda host: between(host("broker"), *map(host, SCHEDULERS)),
     "an API cut from the broker": lambda host: between(host("api"), host("broker")),
 }
+VARIED = {  # of each part one, one way and both; the rest is for endurance
+    "a worker hears nothing from the database",
+    "both schedulers cut from the database",
+    "a worker cut from database and broker",
+    "an API cut from the broker",
+}
 
 
 @pytest.mark.parametrize(
     ("fault", "seconds"),
     [
         (ALL, CUT),
-        pytest.param(ALL, 60, marks=pytest.mark.long),
-        *(pytest.param(fault, CUT, marks=pytest.mark.long) for fault in FAULTS if fault != ALL),
+        pytest.param(ALL, 60, marks=pytest.mark.endurance),
+        *(
+            pytest.param(fault, CUT, marks=() if fault in VARIED else pytest.mark.endurance)
+            for fault in FAULTS
+            if fault != ALL
+        ),
     ],
 )
 def test_every_job_is_accepted_while_parts_are_cut_off_and_done_soon_after(
@@ -104,7 +114,6 @@ def test_every_job_is_accepted_while_parts_are_cut_off_and_done_soon_after(
     record(number, f"{fault} for {seconds} s", "–", f"{len(took)} of {len(took)} done", recovered)
 
 
-@pytest.mark.long
 def test_the_others_do_the_work_while_a_worker_is_cut_off(lab: SpreadLab) -> None:
     with lab.network.cut(*between(lab.host("worker0"), lab.host("database"))):
         jobs = [lab.submit() for _ in range(100)]

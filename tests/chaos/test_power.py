@@ -119,16 +119,21 @@ def lost_at_cuts(ledger: Ledger, recording: Recording, callers: Callers, count: 
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("long", [pytest.param(False, id="short"), pytest.param(True, id="long", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("jobs", "share"),  # of the cuts to look at
+    [
+        pytest.param(300, 0, id="short", marks=pytest.mark.short),
+        pytest.param(1000, 0.25, id="long"),
+        pytest.param(1000, 1, id="endurance", marks=pytest.mark.endurance),
+    ],
+)
 def test_no_accepted_job_is_lost_in_a_power_cut(
-    laboratory: Callable[..., Lab], ledger: Ledger, long: bool, record: Record
+    laboratory: Callable[..., Lab], ledger: Ledger, jobs: int, share: float, record: Record
 ) -> None:
-    seed = random.randrange(10**9)
-    print(f"seed {seed}")
-    luck = random.Random(seed)
+    luck = random.Random(random.random())
     lab = laboratory()
     recording = ledger.begin(lab)
-    jobs, count = (1000, ledger.MANY) if long else (300, ledger.FEW)
+    count = max(ledger.FEW, round(ledger.MANY * share))
     callers = lose_power(lab, ledger, recording, jobs, luck)
     lost = lost_at_cuts(ledger, recording, callers, count, luck)
     assert lost == 0

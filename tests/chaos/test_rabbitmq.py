@@ -93,7 +93,6 @@ def test_a_busy_worker_on_rabbitmq_holds_no_job_that_another_could_run(
         lab.client.post(f"/v1/jobs/{job_id}/cancel")
 
 
-@pytest.mark.long
 def test_hints_that_wait_in_rabbitmq_are_not_sent_again(laboratory: Callable[..., Lab], broker: RabbitMQ) -> None:
     lab = laboratory()
     lab.api.start()
@@ -105,7 +104,6 @@ def test_hints_that_wait_in_rabbitmq_are_not_sent_again(laboratory: Callable[...
     assert broker.depth("default") == 5
 
 
-@pytest.mark.long
 def test_a_killed_worker_s_jobs_are_taken_back_on_rabbitmq_too(laboratory: Callable[..., Lab]) -> None:
     lab = laboratory().start()
     jobs = [lab.submit(payload={"do": "yield", "seconds": 3}) for _ in range(4)]
@@ -142,7 +140,6 @@ def test_jobs_are_accepted_while_rabbitmq_is_away_and_run_when_it_is_back(
     )
 
 
-@pytest.mark.long
 def test_no_request_waits_for_a_rabbitmq_that_is_frozen(laboratory: Callable[..., Lab], broker: RabbitMQ) -> None:
     lab = laboratory().start()
     lab.wait_for(lab.submit(), State.SUCCEEDED)

@@ -31,11 +31,15 @@ def _lost(lab: Lab) -> int:
 
 
 @pytest.mark.timeout(900)
-@forms("jobs, deaths", short=(24, 0.2), long=(400, 0.3))
+@forms("jobs, deaths", short=(24, 0.2), long=(100, 0.3), endurance=(400, 0.3))
 def test_no_mail_goes_out_twice_while_workers_die_between_yes_and_record(
     laboratory: Callable[..., Lab], sendgrid: Fake, record: Record, jobs: int, deaths: float
 ) -> None:
-    account = {"accounts__sendgrid__api_key": "SG.chaos", "accounts__sendgrid__base_url": sendgrid.url}
+    account = {
+        "poison_crashes": "100",
+        "accounts__sendgrid__api_key": "SG.chaos",
+        "accounts__sendgrid__base_url": sendgrid.url,
+    }
     lab = laboratory(**account)
     lab.api.start()
     lab.add_scheduler()

@@ -26,7 +26,7 @@ FIRST = "default"  # and of its highest
 
 _kinds = list(rubbish.KINDS)
 BATCHES = [pytest.param(_kinds[n : n + 10], id=f"kinds {n + 1} and on") for n in range(0, len(_kinds), 10)]
-SINGLY = [pytest.param([kind], id=kind, marks=pytest.mark.long) for kind in _kinds]
+SINGLY = [pytest.param([kind], id=kind, marks=pytest.mark.endurance) for kind in _kinds]
 
 
 @pytest.fixture(scope="module", params=["threads", "prefork"])

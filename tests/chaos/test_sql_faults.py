@@ -17,7 +17,7 @@ CHANCE = 0.02
 
 
 @pytest.mark.timeout(600)
-@forms("jobs", short=(150,), long=(1000,))
+@forms("jobs", short=(150,), long=(500,), endurance=(1000,))
 def test_the_stack_survives_sql_that_fails_and_commits_in_doubt(
     laboratory: Callable[..., Lab], record: Record, jobs: int
 ) -> None:
@@ -33,7 +33,7 @@ def test_the_stack_survives_sql_that_fails_and_commits_in_doubt(
     record(20, f"{CHANCE:.0%} of SQL fails in every process", "–", ours, time.monotonic() - began)
 
 
-@pytest.mark.long
+@pytest.mark.endurance
 @pytest.mark.timeout(1500)
 def test_the_suite_passes_while_sql_fails(record: Record) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.faulty", "--sql-faults", str(CHANCE), "tests/integration"]

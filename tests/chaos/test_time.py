@@ -4,9 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from jobs.states import State
+from tests.chaos.forms import on_sqlite_first
 from tests.laboratory import Lab
 
 
+@on_sqlite_first
 def test_a_delay_over_two_restarts_runs_once(laboratory: Callable[..., Lab]) -> None:
     lab = laboratory().start()
     url = f"{lab.third_party.url}/effect?ms=10"
@@ -22,6 +24,7 @@ def test_a_delay_over_two_restarts_runs_once(laboratory: Callable[..., Lab]) -> 
     assert 0 <= late.total_seconds() < 2
 
 
+@on_sqlite_first
 def test_a_delayed_job_is_not_early_and_hardly_late(laboratory: Callable[..., Lab]) -> None:
     lab = laboratory().start()
     ids = [lab.submit(delay="2s") for _ in range(20)]

@@ -120,7 +120,7 @@ def _late(job: dict[str, Any]) -> float:
 
 
 @pytest.mark.timeout(600)
-@forms("jobs, restarts", short=(200, 1), long=(2000, 20))
+@forms("jobs, restarts", short=(200, 1), long=(600, 3), endurance=(2000, 20))
 def test_a_rolling_restart_under_load_costs_no_job_and_no_call(
     laboratory: Callable[..., Lab], record: Record, jobs: int, restarts: int
 ) -> None:
