@@ -126,7 +126,7 @@ class Side:
         job = self.made.pop()
         with database.transaction() as session:
             store.release(session, [job.id], clock.now())
-            attempts.claim(session, job.id, self.worker, clock.now())
+            attempts.claim_all(session, [job.id], self.worker, clock.now())
 
     def page(self, wanted: Filter, cursors: list[str | None]) -> None:
         """The next page of a search."""

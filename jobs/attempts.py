@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, case, exists, func, insert, literal, select, update
@@ -14,7 +14,7 @@ from jobs import outbox
 from jobs.model import Attempt, Job, Queue
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import CLAIM, FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUCCEED, Ending, Move, State
-from jobs.store import AS_RETURNED, move, one
+from jobs.store import move, one
 from runtime import metrics
 from runtime.database import Instant, after_commit
 
@@ -28,6 +28,33 @@ class Claim:
     worker: UUID
 
 
+class Taken(NamedTuple):
+    """A claimed job: what its attempt needs of the row."""
+
+    id: UUID
+    epoch: int
+    worker: UUID
+    task: str
+    queue: str
+    payload: Any
+    account: str | None
+    retry: dict[str, Any]
+    timeout: timedelta
+    attempt: int
+    budget_from: int
+    budget_at: datetime
+    crashes: int
+    run_at: datetime
+    request_id: str | None
+    traceparent: str | None
+
+    @property
+    def claim(self) -> Claim:
+        """The right to run it."""
+        return Claim(self.id, self.epoch, self.worker)
+
+
+_TAKEN = tuple(getattr(Job, name) for name in Taken._fields)
 _PAUSED = exists().where(Queue.name == Job.queue, Queue.paused_at.is_not(None))
 _CLAIMABLE = (  # locked in one order; what another has locked is about to move, and its hint is stale
     select(Job.id)
@@ -43,8 +70,10 @@ _CLAIM = (
         state=CLAIM.target, parked_at=None, waits_for=None, progress=None,
         epoch=Job.epoch + 1, attempt=Job.attempt + 1, worker=bindparam("claimant"), started_at=bindparam("at"),
     )
-    .returning(Job)
+    .returning(*_TAKEN)
 )  # fmt: skip
+
+_BEGIN = insert(Attempt)
 
 _HELD = (
     select(Job.id, Job.epoch, Job.worker, Job.tenant, Job.task, Job.queue, Job.callback, Job.started_at)
@@ -68,19 +97,20 @@ _ENDED = (
 )
 
 
-def claim(session: Session, job_id: UUID, worker: UUID, now: datetime) -> Job | None:
-    """Take a queued job for one attempt; None if it is not there to be taken (a stale hint, a paused queue)."""
-    return claim_all(session, [job_id], worker, now).get(job_id)
-
-
-def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: datetime) -> dict[UUID, Job]:
-    """Take queued jobs, each for one attempt. Those that are not there to be taken are left out."""
-    given = {"wanted": list(job_ids), "claimant": worker, "at": now}
-    taken = {job.id: job for job in session.scalars(_CLAIM, given, execution_options=AS_RETURNED)}
+def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: datetime) -> dict[UUID, Taken]:
+    """Take queued jobs, each for one attempt; left out are those not there to be taken (a stale hint, a paused queue)."""
+    connection = session.connection()
+    taken = [Taken(*row) for row in connection.execute(_CLAIM, {"wanted": list(job_ids), "claimant": worker, "at": now})]
     if taken:
-        session.connection().execute(insert(Attempt), [_begun(job) for job in taken.values()])
-        after_commit(session, partial(_observe_waits, [(job.queue, now - job.run_at) for job in taken.values()]))
-    return taken
+        connection.execute(_BEGIN, [_begun(job, now) for job in taken])
+        after_commit(session, partial(_observe_waits, [(job.queue, now - job.run_at) for job in taken]))
+    return {job.id: job for job in taken}
+
+
+def held(session: Session, claim: Claim) -> Taken | None:
+    """The job that a claim is about; None if the claim has been overtaken."""
+    row = session.execute(select(*_TAKEN).where(*_held(claim))).one_or_none()
+    return None if row is None else Taken(*row)
 
 
 def _observe_waits(waits: Iterable[tuple[str, timedelta]]) -> None:
@@ -88,14 +118,8 @@ def _observe_waits(waits: Iterable[tuple[str, timedelta]]) -> None:
         metrics.wait_seconds.labels(queue).observe(max(0.0, wait.total_seconds()))
 
 
-def _begun(job: Job) -> dict[str, Any]:
-    return {
-        "job_id": job.id,
-        "epoch": job.epoch,
-        "number": job.attempt,
-        "worker": job.worker,
-        "started_at": job.started_at,
-    }
+def _begun(job: Taken, now: datetime) -> dict[str, Any]:
+    return {"job_id": job.id, "epoch": job.epoch, "number": job.attempt, "worker": job.worker, "started_at": now}
 
 
 def succeed_all(session: Session, ended: Sequence[tuple[Claim, Succeeded]], now: datetime) -> list[bool]:

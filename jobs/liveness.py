@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from jobs import attempts
-from jobs.attempts import Claim
+from jobs.attempts import Claim, Taken
 from jobs.model import Job, Worker
 from jobs.outcome import judge_loss
 from jobs.policy import RetryPolicy
@@ -141,7 +141,7 @@ def bury(session: Session, worker: UUID, beats: int) -> bool:
     return session.execute(statement.values(stopped_at=clock.now())).rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 
-def rescue(session: Session, job: Job, *, poison: int, guilty: bool = False) -> Job | None:
+def rescue(session: Session, job: Job | Taken, *, poison: int, guilty: bool = False) -> Job | None:
     """Take a job back from its dead worker.
 
     The first deaths may be anybody's fault, so they make a job a suspect (see `is_suspect`), which from then on runs in a
@@ -155,7 +155,7 @@ def rescue(session: Session, job: Job, *, poison: int, guilty: bool = False) -> 
     return attempts.rescue(session, Claim(job.id, job.epoch, job.worker), verdict, crashes, now)
 
 
-def is_suspect(job: Job, poison: int) -> bool:
+def is_suspect(job: Job | Taken, poison: int) -> bool:
     """Whether so many workers died under the job that it must run in a process of its own."""
     return job.crashes >= poison - 1
 

@@ -20,7 +20,7 @@ import structlog
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombus
 from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import loads
+from kombu.utils.json import dumps, loads
 from redis.exceptions import RedisError, ResponseError
 
 from runtime import metrics
@@ -61,6 +61,7 @@ class Channel(kombus.Channel):
 
     ack_emulation = False  # a message that was taken is gone
     do_restore = False  # at the worker's end too
+    heard_by: int | None = None  # how many listened to the last broadcast
     room: ClassVar["staticmethod[[], int]"] = staticmethod(lambda: 0)  # how many more hints the worker has slots for
 
     def _brpop_read(self, **options: Any) -> bool:
@@ -105,6 +106,15 @@ class Channel(kombus.Channel):
         else:
             message = _message(str(job_id), task, queue, self._next_delivery_tag())
             self.connection._deliver(message, queue)  # noqa: SLF001
+
+    def _put_fanout(self, exchange: str, message: Any, routing_key: str, **options: Any) -> None:
+        """kombu's, which does not keep the broker's answer."""
+        if options.get("_publish_batch") is not None:
+            super()._put_fanout(exchange, message, routing_key, **options)
+            return
+        text, topics = dumps(message), self._get_publish_topics(exchange, routing_key)
+        with self.conn_or_acquire() as client:
+            self.heard_by = sum(client.publish(topic, text) for topic in topics)
 
     def _receive_one(self, client: Any) -> Any:
         """A broadcast: remote control, or what other workers tell."""

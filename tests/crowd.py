@@ -20,7 +20,7 @@ from tests import make
 def run(job: dict[str, Any], verdict: Verdict | None = None) -> Claim:
     """Have a worker take the job and, if a verdict is given, end its attempt."""
     with transaction() as session:
-        running = attempts.claim(session, UUID(job["id"]), make.worker(session), datetime.fromisoformat(job["created_at"]))
+        running = make.claim(session, UUID(job["id"]), make.worker(session), datetime.fromisoformat(job["created_at"]))
         assert running is not None
         claim = make.claim_of(running)
         if verdict is not None:

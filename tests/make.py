@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 from uuid import UUID
@@ -54,13 +54,19 @@ def job(session: Session, state: State = State.SCHEDULED, worker_id: UUID | None
     (queued,) = store.release(session, [made.id], now)
     if state is State.QUEUED:
         return queued
-    running = _moved(attempts.claim(session, queued.id, worker_id or worker(session), now))
+    running = _moved(claim(session, queued.id, worker_id or worker(session), now))
     match state:
         case State.SUCCEEDED:
             return _moved(attempts.settle(session, claim_of(running), SUCCESS, now))
         case State.FAILED:
             return _moved(attempts.settle(session, claim_of(running), FAILURE, now))
     return running
+
+
+def claim(session: Session, job_id: UUID, worker_id: UUID, now: datetime) -> Job | None:
+    """The job's row, if the worker could claim it."""
+    session.expire_all()  # the claim's statement goes past what the session knows
+    return store.find(session, job_id) if attempts.claim_all(session, [job_id], worker_id, now) else None
 
 
 def claim_of(running: Job) -> Claim:

@@ -9,6 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from jobs import attempts, liveness, queries, store
+from jobs.attempts import Taken
 from jobs.model import Attempt, Job, Receipt
 from jobs.outcome import Verdict
 from jobs.states import State
@@ -73,12 +74,10 @@ class Trial(Generic[Tried]):
             yesterday = clock.now() - timedelta(days=1)
             session.execute(sa.update(Receipt).where(Receipt.job_id == job_id).values(intended_at=yesterday))
 
-    def _claim(self, job_id: UUID) -> Job:
+    def _claim(self, job_id: UUID) -> Taken:
         assert self.member.id is not None
         now = clock.now()
         with transaction() as session:
             session.execute(sa.update(Job).where(Job.id == job_id).values(run_at=now))
             store.release(session, [job_id], now)
-            claimed = attempts.claim(session, job_id, self.member.id, now)
-        assert claimed is not None
-        return claimed
+            return attempts.claim_all(session, [job_id], self.member.id, now)[job_id]

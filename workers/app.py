@@ -11,4 +11,6 @@ app.events_cls = "workers.events:Events"
 tasks.load()
 app.tasks.clear()  # Celery's own too: a message could name celery.map; a plain Celery task lives on in the catalogue
 for declared in tasks.catalogue.all():
-    app.task(execute, name=declared.name, bind=True, throws=(JobFailed,), shared=False)
+    app.task(
+        execute, name=declared.name, bind=True, throws=(JobFailed,), shared=False, Strategy="workers.hints:from_message"
+    )

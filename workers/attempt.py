@@ -9,9 +9,8 @@ from typing import Any
 import structlog
 from pydantic_core import to_jsonable_python
 
-from jobs.attempts import Claim
+from jobs.attempts import Taken
 from jobs.errors import Cancelled, Invalid, LeaseLost, Rejected, TaskError, TimedOut, Transient
-from jobs.model import Job
 from jobs.outcome import Stopped, Succeeded, Verdict, describe, judge
 from jobs.policy import RetryPolicy
 from jobs.receipts import Book
@@ -26,7 +25,7 @@ from workers.writes import write
 log = structlog.get_logger()
 
 
-def attempt(task: Task, job: Job, member: Member) -> tuple[Running, Verdict]:
+def attempt(task: Task, job: Taken, member: Member) -> tuple[Running, Verdict]:
     """Run the task on the job, and judge how it ended."""
     running = begin(job, member)
     seen = _context(job, running, member)
@@ -42,21 +41,20 @@ def attempt(task: Task, job: Job, member: Member) -> tuple[Running, Verdict]:
     return running, verdict
 
 
-def begin(job: Job, member: Member) -> Running:
+def begin(job: Taken, member: Member) -> Running:
     """Enter the attempt on the process's roll."""
-    assert member.id is not None  # noqa: S101 - it joined before it took work
     deadline = clock.monotonic() + job.timeout.total_seconds()
-    running = Running(Claim(job.id, job.epoch, member.id), job.task, deadline)
+    running = Running(job.claim, job.task, deadline)
     member.roll.add(running)
     return running
 
 
-def timed_out(job: Job) -> Verdict:
+def timed_out(job: Taken) -> Verdict:
     """The verdict on an attempt that did not end in its time."""
     return _judged(TimedOut(f"the attempt ran past its time limit of {job.timeout.total_seconds():g} s"), job)
 
 
-def _call(task: Task, job: Job, seen: Context, running: Running) -> Any:
+def _call(task: Task, job: Taken, seen: Context, running: Running) -> Any:
     try:
         payload = task.read(job.payload)
     except Invalid as error:
@@ -78,7 +76,7 @@ def _await(future: "Future[Any]", seen: Context) -> Any:
         raise TimedOut("the attempt ran past its time limit") from None
 
 
-def _context(job: Job, running: Running, member: Member) -> Context:
+def _context(job: Taken, running: Running, member: Member) -> Context:
     def say(level: str, message: str) -> None:
         log.info(message, level_of_task=level)
         running.write_line(level, message)
@@ -100,7 +98,7 @@ def _context(job: Job, running: Running, member: Member) -> Context:
     )
 
 
-def _judged(error: BaseException, job: Job) -> Verdict:
+def _judged(error: BaseException, job: Taken) -> Verdict:
     known = isinstance(error, TaskError | Cancelled | LeaseLost)
     kept = describe(error, None if known else "".join(traceback.format_exception(error)))
     if isinstance(error, LeaseLost):

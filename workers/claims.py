@@ -1,84 +1,81 @@
-"""From a hint to a claimed job. Hints that come in together are claimed together, before they take a thread each."""
+"""From hints to claimed jobs: hints that come in together are claimed together."""
 
-from collections import defaultdict, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from threading import Lock
 from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session
 
 from jobs import attempts
-from jobs.model import Job
-from runtime import clock
+from jobs.attempts import Taken
+from runtime import clock, metrics
 from runtime.database import Unavailable
 from workers import writes
-from workers.member import Member
+from workers.member import Member, give_back
 
 log = structlog.get_logger()
 
-Claiming = "Future[Job | None]"
+Claiming = Future[list[Taken | None]]
 
 
-class Claims:
-    """The claims that are on their way for hints which have no thread yet."""
+def named(celery_id: object) -> UUID | None:
+    """The job that a message's id names; None if it is no hint of ours (not every transport has looked at it)."""
+    try:
+        return UUID(str(celery_id))
+    except ValueError:
+        return None
 
-    def __init__(self) -> None:
-        self._ahead: defaultdict[UUID, deque[Future[Job | None]]] = defaultdict(deque)
-        self._lock = Lock()
 
-    def prepare(self, job_id: UUID, member: Member) -> "Future[Job | None]":
-        """Begin to claim the job; `take` then gets it. The future is done when it need not wait."""
+def begin(job_ids: Sequence[UUID], member: Member) -> Claiming:
+    """Begin to claim jobs; `taken` says what came of it."""
+    for job_id in job_ids:
         member.roll.grasp(job_id)
-        claiming = _claim(job_id, member)
-        with self._lock:
-            self._ahead[job_id].append(claiming)
-        return claiming
+    claiming: Claiming = writes.join(_claim_all, (member.id, job_ids)).answer
+    return claiming
 
-    def take(self, job_id: UUID, member: Member) -> Job | None:
-        """The job, claimed, and in this process's hand; None if it is not there to be taken.
 
-        With the database away nothing is taken; if it was all the same, the next heartbeat gives it back.
-        """
-        claiming = self._prepared(job_id)
-        if claiming is None:
-            if member.id is None or not member.await_trust():
-                return None
-            member.roll.grasp(job_id)
-            claiming = _claim(job_id, member)
-        job = None
-        try:
-            job = claiming.result()
-        except Unavailable as error:
-            member.doubts.add(job_id)
-            log.warning("not claimed: the database is away", job_id=str(job_id), error=str(error)[:300])
-        finally:
+def taken(claiming: Claiming, job_ids: Sequence[UUID], member: Member) -> list[Taken | None]:
+    """The jobs, claimed and in this process's hand; None for each that is not there to be taken.
+
+    With the database away nothing is taken; if it was all the same, the next heartbeat gives it back.
+    """
+    jobs: list[Taken | None] = [None] * len(job_ids)
+    try:
+        jobs = claiming.result()
+    except Unavailable as error:
+        member.doubts.update(job_ids)
+        log.warning("not claimed: the database is away", jobs=len(job_ids), error=str(error)[:300])
+    except Exception:  # a slot is never lost to a bug
+        member.doubts.update(job_ids)
+        log.exception("not claimed", jobs=len(job_ids))
+    finally:
+        for job_id, job in zip(job_ids, jobs, strict=True):
             if job is None:
                 member.roll.let_go(job_id)
-        return job
-
-    def _prepared(self, job_id: UUID) -> "Future[Job | None] | None":
-        with self._lock:
-            waiting = self._ahead.get(job_id)
-            if not waiting:
-                return None
-            claiming = waiting.popleft()
-            if not waiting:
-                del self._ahead[job_id]
-            return claiming
+                metrics.hints_stale.inc()
+    return jobs
 
 
-def _claim(job_id: UUID, member: Member) -> "Future[Job | None]":
-    return writes.join(_claim_all, (member.id, job_id), job_id).answer
+def take(job_id: UUID | None, member: Member) -> Taken | None:
+    """Claim one job, and wait for it; first for the lease to hold, if it does not. None if it is not there to be taken."""
+    if job_id is None or not member.await_trust():
+        metrics.hints_stale.inc()
+        return None
+    return taken(begin([job_id], member), [job_id], member)[0]
 
 
-def _claim_all(session: Session, wanted: Sequence[tuple[UUID, UUID]]) -> list[Job | None]:
+def put_back(job: Taken, member: Member) -> None:
+    """Give a claimed job back that has not begun; if that fails, the next heartbeat or the scheduler does."""
+    member.roll.let_go(job.id)
+    try:
+        give_back(job.claim, never_begun=True)
+    except Unavailable:
+        member.doubts.add(job.id)
+
+
+def _claim_all(session: Session, asked: Sequence[tuple[UUID, Sequence[UUID]]]) -> list[list[Taken | None]]:
     """Each job goes to the first hint of it; a second one is stale."""
-    worker = wanted[0][0]  # a process is one member
-    taken = attempts.claim_all(session, {job_id for _, job_id in wanted}, worker, clock.now())
-    return [taken.pop(job_id, None) for _, job_id in wanted]
-
-
-claims = Claims()
-"""Those of this process."""
+    worker = asked[0][0]  # a process is one member
+    found = attempts.claim_all(session, {job_id for _, wanted in asked for job_id in wanted}, worker, clock.now())
+    return [[found.pop(job_id, None) for job_id in wanted] for _, wanted in asked]

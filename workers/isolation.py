@@ -11,7 +11,8 @@ import structlog
 from tenacity import retry, retry_if_exception_type, wait_exponential
 
 import tasks
-from jobs import liveness, store
+from jobs import attempts, liveness, store
+from jobs.attempts import Claim, Taken
 from jobs.model import Job
 from jobs.outcome import Stopped
 from runtime import logs
@@ -29,13 +30,13 @@ GLANCE = 0.2  # seconds between looks at the deadline
 _SEATS = threading.BoundedSemaphore(2)  # a dead worker may leave many suspects; each process costs as much as a worker
 
 
-def run(job: Job, member: Member) -> Job | None:
+def run(job: Taken, member: Member) -> Job | None:
     """Run a suspect in a process of its own. Returns the job as it was left; None if it was overtaken."""
     with _SEATS:
         return _run(job, member)
 
 
-def _run(job: Job, member: Member) -> Job | None:
+def _run(job: Taken, member: Member) -> Job | None:
     running = begin(job, member)
     heard, said = os.pipe()
     command = [
@@ -71,7 +72,7 @@ def _await(child: "subprocess.Popen[bytes]", running: Running) -> int:
 
 
 @retry(retry=retry_if_exception_type(Unavailable), wait=wait_exponential(0.1, max=2))
-def _left(job: Job, running: Running, code: int, had_begun: bool) -> Job | None:
+def _left(job: Taken, running: Running, code: int, had_begun: bool) -> Job | None:
     if running.fenced:
         return running.settled
     if running.cancelled.is_set() and code != 0:
@@ -90,8 +91,8 @@ def main(job_id: str, epoch: str, worker: str, parent: str, said: str) -> None:
     logs.configure("suspect")
     tasks.load()
     with snapshot() as session:
-        job = store.find(session, UUID(job_id))
-    if job is None or job.epoch != int(epoch):
+        job = attempts.held(session, Claim(UUID(job_id), int(epoch), UUID(worker)))
+    if job is None:
         return
     os.write(int(said), b".")
     member = Member("isolated", (), 1, id=UUID(worker), always_trusted=True)

@@ -1,8 +1,10 @@
 """Recording how attempts ended: the work is done, so its outcome waits for the database as long as it takes."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
+import structlog
 from sqlalchemy.orm import Session
 
 from jobs import attempts
@@ -12,6 +14,8 @@ from runtime import clock
 from workers import writes
 from workers.member import write_record
 from workers.running import Running
+
+log = structlog.get_logger()
 
 
 def settle(running: Running, verdict: Verdict) -> Job | None:
@@ -27,7 +31,14 @@ def settle_soon(running: Running, success: Succeeded, then: Callable[[bool], Non
     """
     running.ended = True
     call = writes.join(_succeed_all, (running, success), running.claim.job_id, insists=True)
-    call.answer.add_done_callback(lambda answer: then(answer.exception() is None and answer.result()))
+    call.answer.add_done_callback(lambda answer: then(_recorded(running, answer)))
+
+
+def _recorded(running: Running, answer: "Future[bool]") -> bool:
+    if (error := answer.exception()) is not None:
+        log.error("an outcome could not be recorded", job_id=str(running.claim.job_id), error=repr(error)[:500])
+        return False
+    return answer.result()
 
 
 def _settle_all(session: Session, ended: Sequence[tuple[Running, Verdict]]) -> list[Job | None]:

@@ -5,7 +5,7 @@ import threading
 
 import structlog
 
-from jobs import store
+from jobs import attempts
 from runtime import metrics
 from runtime.database import Unavailable, snapshot
 from workers.attempt import timed_out
@@ -41,8 +41,8 @@ def _fence(running: Running) -> None:
     running.fenced = True
     try:
         with snapshot() as session:
-            job = store.find(session, running.claim.job_id)
-        if job is None or job.epoch != running.claim.epoch:
+            job = attempts.held(session, running.claim)
+        if job is None:
             return
         running.settled = settle(running, timed_out(job))
     except Unavailable:

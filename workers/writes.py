@@ -36,6 +36,8 @@ def write(change: Callable[[Session], Answer], job_id: UUID) -> Answer:
     return answer
 
 
-def join(do: Callable[[Session, list[Any]], Sequence[Any]], item: Any, job_id: UUID, *, insists: bool = False) -> Call:
-    """Queue an item of a job for `do`, which is given all that wait for it at once. See GroupCommit.join."""
-    return _group().join(do, item, row=f"job {job_id}", insists=insists)
+def join(
+    do: Callable[[Session, list[Any]], Sequence[Any]], item: Any, job_id: UUID | None = None, *, insists: bool = False
+) -> Call:
+    """Queue an item of a job, or of many, for `do`, which is given all that wait for it at once. See GroupCommit.join."""
+    return _group().join(do, item, row=f"job {job_id}" if job_id else "", insists=insists)

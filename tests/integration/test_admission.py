@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobs import admission, attempts, flow, queues
+from jobs import admission, flow, queues
 from jobs.errors import Overloaded
 from jobs.model import Job
 from jobs.states import State
@@ -40,7 +40,7 @@ def send(count: int, caller: str | None = "greedy", **changes: object) -> list[J
 
 def start(job: Job) -> None:
     with transaction() as session:
-        assert attempts.claim(session, job.id, make.worker(session), clock_module.now())
+        assert make.claim(session, job.id, make.worker(session), clock_module.now())
 
 
 def priorities(jobs: list[Job]) -> list[int]:

@@ -98,7 +98,7 @@ def work() -> None:
 
 def _attempt(job_id: UUID) -> None:
     with transaction() as session:
-        job = attempts.claim(session, job_id, make.worker(session), any_clock.now())
+        job = make.claim(session, job_id, make.worker(session), any_clock.now())
         assert job is not None
     verdict = _run(job)
     with transaction() as session:

@@ -130,7 +130,7 @@ def test_a_hold_takes_back_what_is_in_the_queue(clock: Clock, sent: list[Hint]) 
     open_circuit()
     assert [found(job_id).state for job_id in (*theirs, *others)] == [State.SCHEDULED, State.SCHEDULED, State.QUEUED]
     with transaction() as session:
-        assert attempts.claim(session, theirs[0], UUID(int=1), clock.now()) is None, "its hint is stale"
+        assert make.claim(session, theirs[0], UUID(int=1), clock.now()) is None, "its hint is stale"
 
 
 def test_one_job_goes_as_the_probe_and_another_only_when_it_says_nothing(clock: Clock, sent: list[Hint]) -> None:
@@ -260,7 +260,7 @@ def test_a_job_submitted_to_a_held_account_is_parked_at_once_and_others_keep_the
 
 def snooze(job_id: UUID, clock: Clock) -> None:
     with transaction() as session:
-        running = attempts.claim(session, job_id, make.worker(session), clock.now())
+        running = make.claim(session, job_id, make.worker(session), clock.now())
         assert running is not None
         verdict = Snoozed(timedelta(seconds=9), WHY, account="stripe-eu")
         attempts.settle(session, make.claim_of(running), verdict, clock.now())

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, select
 
-from jobs import attempts, flow, lanes, queues, store
+from jobs import flow, lanes, queues, store
 from jobs.model import Job
 from jobs.states import State
 from jobs.submit import submit
@@ -38,7 +38,7 @@ def state_of(job: Job) -> State:
 
 def take(hint: Hint, clock: Clock) -> Job | None:
     with transaction() as session:
-        return attempts.claim(session, hint.job_id, UUID(int=1), clock.now())
+        return make.claim(session, hint.job_id, UUID(int=1), clock.now())
 
 
 def test_important_jobs_go_first_and_equal_ones_by_the_time_they_were_due(clock: Clock, sent: list[Hint]) -> None:

@@ -253,7 +253,7 @@ def crash(job_id: UUID, clock: Clock, *, guilty: bool) -> Job:
     with transaction() as session:
         worker = make.worker(session)
         store.release(session, [job_id], clock.now())
-        assert attempts.claim(session, job_id, worker, clock.now()) is not None
+        assert make.claim(session, job_id, worker, clock.now()) is not None
     dies(worker)
     (job,) = rescue_all(guilty=guilty)
     assert job is not None

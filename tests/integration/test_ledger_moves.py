@@ -58,7 +58,7 @@ def cancels(session: Session, job: Job, _: Claim, clock: Clock) -> Job | None:
 
 TRIES: dict[Move, Try] = {
     RELEASE: lambda session, job, _, clock: (store.release(session, [job.id], clock.now()) or [None])[0],
-    CLAIM: lambda session, job, _, clock: attempts.claim(session, job.id, WORKER, clock.now()),
+    CLAIM: lambda session, job, _, clock: make.claim(session, job.id, WORKER, clock.now()),
     SUCCEED: settles(make.SUCCESS),
     RETRY: settles(make.AGAIN),
     SNOOZE: settles(make.LATER),
@@ -94,7 +94,7 @@ def claim_again(job_id: UUID, clock: Clock, worker: UUID = WORKER) -> Job:
     """The job's next attempt."""
     with transaction() as session:
         store.release(session, [job_id], clock.now())
-        job = attempts.claim(session, job_id, worker, clock.now())
+        job = make.claim(session, job_id, worker, clock.now())
     assert job is not None
     return job
 
@@ -142,8 +142,8 @@ def test_a_move_leaves_all_other_jobs_alone(move: Move, clock: Clock) -> None:
 def test_a_job_is_claimed_once(clock: Clock) -> None:
     with transaction() as session:
         job = make.job(session, State.QUEUED)
-        first = attempts.claim(session, job.id, WORKER, clock.now())
-        second = attempts.claim(session, job.id, UUID(int=2), clock.now())
+        first = make.claim(session, job.id, WORKER, clock.now())
+        second = make.claim(session, job.id, UUID(int=2), clock.now())
     assert first is not None
     assert second is None
     assert (first.epoch, first.attempt, first.worker) == (1, 1, WORKER)
@@ -155,7 +155,7 @@ def test_of_many_workers_one_gets_the_job(clock: Clock) -> None:
 
     def take(number: int) -> Job | None:
         with transaction() as session:
-            return attempts.claim(session, job.id, UUID(int=number), clock.now())
+            return make.claim(session, job.id, UUID(int=number), clock.now())
 
     with ThreadPoolExecutor(12) as pool:
         taken = [taken for taken in pool.map(take, range(1, 25)) if taken is not None]
@@ -323,12 +323,12 @@ def test_a_paused_queue_gives_no_job_out(clock: Clock) -> None:
         other = make.job(session, State.QUEUED, queue="cpu")
         queues.pause(session, "default")
     with transaction() as session:
-        assert attempts.claim(session, job.id, WORKER, clock.now()) is None
-        assert attempts.claim(session, other.id, WORKER, clock.now()) is not None
+        assert make.claim(session, job.id, WORKER, clock.now()) is None
+        assert make.claim(session, other.id, WORKER, clock.now()) is not None
     with transaction() as session:
         queues.resume(session, "default")
     with transaction() as session:
-        assert attempts.claim(session, job.id, WORKER, clock.now()) is not None
+        assert make.claim(session, job.id, WORKER, clock.now()) is not None
 
 
 def test_pausing_lets_running_jobs_end(clock: Clock) -> None:
@@ -347,7 +347,7 @@ def test_a_job_expires_at_its_time_and_not_before(state: State, clock: Clock) ->
         assert store.expire(session, [job.id], clock.now()) == []
     clock.advance(0.1)
     with transaction() as session:
-        assert attempts.claim(session, job.id, WORKER, clock.now()) is None
+        assert make.claim(session, job.id, WORKER, clock.now()) is None
         assert [expired.id for expired in store.expire(session, [job.id], clock.now())] == [job.id]
     assert stands(job.id)["finished_at"] == clock.now()
 

@@ -174,7 +174,7 @@ class Ledger(RuleBasedStateMachine):
         job = self.jobs[hint.job_id]
         fresh = job.expires_at is None or job.expires_at > self.now or job.attempt > 0
         with transaction() as session:
-            taken = attempts.claim(session, job.id, UUID(int=worker), self.now)
+            taken = make.claim(session, job.id, UUID(int=worker), self.now)
         assert (taken is not None) == (job.state is State.QUEUED and not self.paused and fresh)
         if taken is not None:
             job.state, job.worker = State.RUNNING, UUID(int=worker)

@@ -41,7 +41,7 @@ def feed(clock: Clock) -> int:
 
 def run(job_id: UUID, clock: Clock) -> Job | None:
     with transaction() as session:
-        return attempts.claim(session, job_id, make.worker(session), clock.now())
+        return make.claim(session, job_id, make.worker(session), clock.now())
 
 
 def state_of(job_id: UUID) -> State:
@@ -180,7 +180,7 @@ def test_a_purge_cancels_what_waits_and_leaves_the_rest_alone(clock: Clock, monk
         hinted, running = make.job(session, State.QUEUED).id, make.job(session, State.RUNNING).id
         done, other = make.job(session, State.SUCCEEDED).id, make.job(session, queue="cpu").id
         theirs = make.job(session, tenant="them").id
-        assert bulk_actions.waiting(session, "default", "default") == 10
+        assert bulk_actions.waiting(session, "default", "default").count == 10
         action = queues.purge(session, "default", ME)
     newer = waiting(1)
     act(action.id, clock)

@@ -64,7 +64,7 @@ def begin(job: Job | None = None, **changes: Any) -> tuple[Job, Context]:
         now = real_clock.now()
         session.execute(sa.update(Job).where(Job.id == job.id).values(run_at=now))
         store.release(session, [job.id], now)
-        running = attempts.claim(session, job.id, make.worker(session), now)
+        running = make.claim(session, job.id, make.worker(session), now)
     assert running is not None
     return running, Context(running.id, running.task, book=Book(make.claim_of(running), write), **changes)
 
