@@ -165,3 +165,8 @@ def _result(asker: Asker, found: "Submission | JobError | dict[str, Any]") -> di
     if isinstance(found, dict):
         return {"status": found["status"], "problem": found}
     return {"status": 200 if found.replayed or found.in_place else 202, "id": str(found.job.id)}
+
+
+def repeated(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same results for a repeat of the request: what was made is found."""
+    return [result | {"status": 200} if result["status"] == 202 else result for result in results]

@@ -1,18 +1,22 @@
 """Idempotency-Key, as draft-ietf-httpapi-idempotency-key-header-07 has it."""
 
+import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header
 
 from api.problems import Refused
+from jobs.idempotency import Key
+from runtime import metrics
+
+Answer = TypeVar("Answer")
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-async def _read(
+async def read(
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -35,29 +39,30 @@ async def _read(
     return bare
 
 
-IdempotencyKey = Annotated[str | None, Depends(_read)]
+IdempotencyKey = Annotated[str | None, Depends(read)]
 
-_in_flight: set[tuple[str, str]] = set()
+_in_flight: dict[tuple[str, str], tuple[str, asyncio.Future[Any]]] = {}
 
 
-@contextmanager
-def in_flight(tenant: str, key: str | None) -> Iterator[None]:
-    """While it lasts, no other request with this key is taken by this process.
+async def once(tenant: str, key: Key | None, do: Callable[[], Coroutine[Any, Any, Answer]]) -> tuple[Answer, bool]:
+    """What `do` answers, and whether it was asked by an earlier request: a repeat of one that this process is at joins it.
 
     Other processes wait for each other in the database, and find the job when it is theirs to look.
 
     Raises:
-        Refused: a request with this key has not been answered yet.
+        Refused: another request with this key has not been answered yet.
     """
     if key is None:
-        yield
-        return
-    if (tenant, key) in _in_flight:
-        raise Refused(
-            "in-flight", "A request with this Idempotency-Key is being answered at this moment.", {"Retry-After": "1"}
-        )
-    _in_flight.add((tenant, key))
-    try:
-        yield
-    finally:
-        _in_flight.discard((tenant, key))
+        return await do(), False
+    place = tenant, key.name
+    if place not in _in_flight:
+        first = asyncio.create_task(do())  # its own, so that it ends for those who joined, whoever leaves
+        first.add_done_callback(lambda _: _in_flight.pop(place))
+        _in_flight[place] = key.digest, first
+        return await asyncio.shield(first), False
+    digest, earlier = _in_flight[place]
+    if digest != key.digest:
+        detail = "Another request with this Idempotency-Key is being answered at this moment."
+        raise Refused("in-flight", detail, {"Retry-After": "1"})
+    metrics.replayed.inc()
+    return await asyncio.shield(earlier), True

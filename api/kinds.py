@@ -55,8 +55,8 @@ KINDS = {
     ),
     "in-flight": Kind(
         409,
-        "A request with this Idempotency-Key is not answered yet",
-        "Send it again after Retry-After: then it is a repeat, and answered with the job.",
+        "Another request with this Idempotency-Key is not answered yet",
+        "A key stands for one request. Use a new one; or see after Retry-After what became of the other.",
     ),
     "not-unique": Kind(
         409,

@@ -1,6 +1,7 @@
 """/v1/jobs/bulk"""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -10,7 +11,8 @@ from api import bulk
 from api.auth import JobWriter
 from api.bulk import BulkOut
 from api.dependencies import InLedger, RequestId, TraceParent
-from api.idempotency import IdempotencyKey, in_flight
+from api.idempotency import IdempotencyKey, once
+from jobs.submit import Key, digest_of
 
 router = APIRouter(tags=["jobs"])
 
@@ -56,8 +58,11 @@ async def create_jobs(
     """Accept up to 10,000 jobs, with a result for each. Sent again with its Idempotency-Key, it makes what was not made."""
     asker = bulk.Asker(caller, request_id, trace, key)
     items = await asyncio.to_thread(bulk.read, await request.body(), request.headers.get("content-type", ""))
-    with in_flight(caller.tenant, key):
-        results = await (bulk.all_or_nothing if atomic else bulk.each)(ledger, asker, items)
+    keyed = Key(key, await asyncio.to_thread(digest_of, [caller.key_id, atomic, items])) if key else None
+    make = partial(bulk.all_or_nothing if atomic else bulk.each, ledger, asker, items)
+    results, joined = await once(caller.tenant, keyed, make)
+    if joined:
+        results = bulk.repeated(results)
     refused = sum("problem" in result for result in results)
     answer = {"accepted": len(results) - refused, "refused": refused, "results": results}
     return JSONResponse(answer, 207 if refused else 202)

@@ -12,7 +12,7 @@ from api.auth import JobReader, JobWriter
 from api.body import StrictRoute
 from api.dependencies import InLedger, RequestId, TraceParent
 from api.filters import FilterIn, ListIn
-from api.idempotency import IdempotencyKey, in_flight
+from api.idempotency import IdempotencyKey, once
 from api.orders import JobIn
 from api.prefer import Finish, PreferWait
 from api.schemas import (
@@ -31,9 +31,10 @@ from api.schemas import (
 )
 from jobs import queries, search, timeline, why
 from jobs.keys import Caller
-from jobs.submit import Key, Submission, digest_of, submit_each
+from jobs.submit import Key, digest_of, submit_each
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+PATH = "/v1/jobs"
+router = APIRouter(prefix=PATH, tags=["jobs"], route_class=StrictRoute)
 
 
 @router.post(
@@ -57,15 +58,16 @@ async def create_job(
     """Accept a job. When the answer comes, it is committed; it will run, whatever dies meanwhile."""
     order = job.order(caller, request_id, trace)
     keyed = Key(key, digest_of(job.model_dump(mode="json"))) if key else None
-    with in_flight(caller.tenant, key):
-        made: Submission = await ledger.join(submit_each, (order, keyed), row=f"key {key}" if key else "")
+    submit = partial(ledger.join, submit_each, (order, keyed), row=f"key {key}" if key else "")
+    made, joined = await once(caller.tenant, keyed, submit)
     found = await finish.wait(made.job.id, wait) if wait else None
     response.headers["Location"] = f"/v1/jobs/{made.job.id}"
     if wait:
         response.headers["Preference-Applied"] = f"wait={wait:.0f}"
-    if made.replayed:
+    replayed = made.replayed or joined
+    if replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    if made.replayed or made.in_place or found:
+    if replayed or made.in_place or found:
         response.status_code = 200
     else:
         response.headers["Retry-After"] = "1"

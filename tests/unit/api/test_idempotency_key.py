@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.dependencies import _traceparent
-from api.idempotency import _read, in_flight
+from api.idempotency import _read, once
 from api.problems import Refused
+from jobs.idempotency import Key
 
 visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=255)
 
@@ -61,14 +62,81 @@ def test_a_traceparent_is_kept_if_it_is_one_and_else_forgotten(header: str | Non
     assert asyncio.run(_traceparent(header)) == kept
 
 
-def test_a_key_is_in_flight_until_its_request_is_answered() -> None:
-    with in_flight("ours", "k"):
-        with pytest.raises(Refused) as refused, in_flight("ours", "k"):
-            pytest.fail("two requests with one key at once")
+class Work:
+    """What is asked for with a key: it ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def do(self) -> str:
+        self.begun += 1
+        return await self.end
+
+
+def asked(work: Work, tenant: str = "ours", key: str | None = "k", digest: str = "d") -> "asyncio.Task[tuple[str, bool]]":
+    return asyncio.create_task(once(tenant, Key(key, digest) if key else None, work.do))
+
+
+def test_repeats_of_a_request_join_it_while_it_is_not_answered() -> None:
+    async def ask() -> None:
+        work = Work()
+        asks = [asked(work) for _ in range(1000)]
+        await asyncio.sleep(0)
+        work.end.set_result("made")
+        assert await asyncio.gather(*asks) == [("made", False), *[("made", True)] * 999]
+        assert work.begun == 1
+        assert await asked(work) == ("made", False), "what comes later asks the ledger, which remembers"
+        assert work.begun == 2
+
+    asyncio.run(ask())
+
+
+def test_another_request_with_the_key_is_refused_until_the_first_is_answered() -> None:
+    async def ask() -> None:
+        work = Work()
+        first = asked(work)
+        with pytest.raises(Refused) as refused:
+            await asked(work, digest="another")
         assert (refused.value.kind, refused.value.headers) == ("in-flight", {"Retry-After": "1"})
-        with in_flight("theirs", "k"), in_flight("ours", "another"), in_flight("ours", None), in_flight("ours", None):
-            pass
-    with pytest.raises(KeyError), in_flight("ours", "k"):
-        raise KeyError
-    with in_flight("ours", "k"):
-        pass
+        others = [asked(work, tenant="theirs"), asked(work, key="l"), asked(work, key=None), asked(work, key=None)]
+        await asyncio.sleep(0)  # each request gets its turn
+        await asyncio.sleep(0)  # and what it began
+        assert work.begun == 5
+        work.end.set_result("made")
+        assert await asyncio.gather(first, *others) == [("made", False)] * 5
+        assert await asked(work, digest="another") == ("made", False)
+
+    asyncio.run(ask())
+
+
+def test_who_joined_hears_of_the_failure_too_and_the_next_begins_anew() -> None:
+    async def ask() -> None:
+        work = Work()
+        asks = [asked(work), asked(work)]
+        await asyncio.sleep(0)
+        work.end.set_exception(KeyError("no"))
+        assert [repr(answer) for answer in await asyncio.gather(*asks, return_exceptions=True)] == ["KeyError('no')"] * 2
+        assert await asked(second := _ended(), digest="another") == ("made", False)
+        assert second.begun == 1
+
+    asyncio.run(ask())
+
+
+def test_who_joined_is_answered_even_if_the_first_to_ask_leaves() -> None:
+    async def ask() -> None:
+        work = Work()
+        first, second = asked(work), asked(work)
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.sleep(0)
+        work.end.set_result("made")
+        assert await second == ("made", True)
+
+    asyncio.run(ask())
+
+
+def _ended() -> Work:
+    work = Work()
+    work.end.set_result("made")
+    return work
