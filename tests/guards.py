@@ -44,7 +44,7 @@ GUARDS = (
     Guard(
         "only a queued job can be claimed",
         "jobs.attempts:_CLAIM",
-        lambda _: _claim_anything(),
+        lambda claim: _claim_anything(claim.exported_columns),
         f"{LEDGER}_moves.py::test_every_move_from_every_state",
     ),
     Guard(
@@ -110,10 +110,10 @@ GUARDS = (
 )
 
 
-def _claim_anything() -> Any:
+def _claim_anything(returned: Any) -> Any:
     taken = {"state": State.RUNNING, "epoch": Job.epoch + 1, "attempt": Job.attempt + 1, "finished_at": None, "reason": None}
     by = {"worker": sa.bindparam("claimant"), "started_at": sa.bindparam("at")}
-    return sa.update(Job).where(Job.id.in_(sa.bindparam("wanted", expanding=True))).values(taken | by).returning(Job)
+    return sa.update(Job).where(Job.id.in_(sa.bindparam("wanted", expanding=True))).values(taken | by).returning(*returned)
 
 
 def _beat(worker: Any) -> sa.Update:

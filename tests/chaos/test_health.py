@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from jobs.model import Attempt, Hold, Job
 from jobs.states import Ending, State
 from tasks.health.circuit import ROW
+from tests.chaos.conftest import Record
 from tests.chaos.forms import forms, on_sqlite_first
 from tests.laboratory import Lab, Part
 from tests.servers import free_port, wait_until
@@ -120,7 +121,7 @@ def probes_in(outage: float, first: float, most: float) -> int:
 @pytest.mark.timeout(600)
 @forms("jobs, outage, first, most", short=(500, 6, 1, 4), long=(1000, 12, 4, 16), endurance=(5000, 60, 30, 600))
 def test_a_provider_that_is_down_is_only_probed_and_its_jobs_come_back_in_a_ramp(
-    moody: Callable[..., Moody], jobs: int, outage: float, first: float, most: float
+    moody: Callable[..., Moody], record: Record, jobs: int, outage: float, first: float, most: float
 ) -> None:
     down = moody(circuit_open=f"{first}s", circuit_open_max=f"{most}s")
     down.be(503)
@@ -131,33 +132,41 @@ def test_a_provider_that_is_down_is_only_probed_and_its_jobs_come_back_in_a_ramp
     wait_until(lambda: down.noted()["now"] >= seen + outage, outage + 30, "the outage to last")
     outside = down.calls()
     well = down.be(200)
-    print(f"{len(outside)} calls in an outage of {outage:g} s, {jobs} jobs")
+    back = time.monotonic()
     assert len(outside) <= ROW - 1 + 2 * SLOTS + probes_in(outage, first, most)
     assert len([call for call in outside if call > seen + first / 2]) <= probes_in(outage, first, most)
     assert down.lab.wait_settled(180) == {State.SUCCEEDED: jobs}
+    recovered = time.monotonic() - back
     spent = down.spent(503)
     assert spent < 2 * ROW, "those that failed before the circuit opened; a worker that cannot reach Redis counts by itself"
     after = down.calls(well)
     seconds = [count for _, count in sorted(Counter(int(call - after[0]) for call in after).items())]
-    print(f"{spent} jobs spent an attempt; drained in {after[-1] - after[0]:.0f} s: {seconds}")
+    print(f"{len(outside)} calls in the outage, {spent} jobs spent an attempt; by seconds after it: {seconds}")
     assert seconds[0] <= 8
     assert max(seconds[:3]) < max(seconds[-4:]), "a ramp"
+    ramp = ", ".join(map(str, seconds[:4]))
+    ours = f"{len(outside)} calls, {spent} attempts spent; then {ramp} … calls a second"
+    record(16, f"a provider down for {outage:g} s, {jobs} jobs wait", "–", ours, recovered)
 
 
 @pytest.mark.timeout(600)
 @forms("jobs, least", short=(400, 0), long=(1000, 45), endurance=(3000, 45), long_on=("sqlite",))
-def test_a_provider_s_rate_is_kept_by_four_workers_and_used(moody: Callable[..., Moody], jobs: int, least: float) -> None:
+def test_a_provider_s_rate_is_kept_by_four_workers_and_used(
+    moody: Callable[..., Moody], record: Record, jobs: int, least: float
+) -> None:
     limited = moody(accounts__moody__rate="50/s")
     limited.start(workers=4)
     limited.submit(jobs)
     assert limited.lab.wait_settled(120 + jobs / 20) == {State.SUCCEEDED: jobs}
     calls = limited.calls()
     average = (len(calls) - 1) / (calls[-1] - calls[0])
-    print(f"{len(calls)} calls: at most {most_within(calls, 1)} in a second, {average:.1f} on average")
+    ours = f"{len(calls)} calls: at most {most_within(calls, 1)} in any second, {average:.1f} on average"
+    print(ours)
     assert len(calls) == jobs
     assert most_within(calls, 1) <= 52
     assert average >= least, "a machine that is busy with other work is slower, so only the long form asks"
     assert limited.spent(429) == 0
+    record(16, "a provider's rate of 50/s, four workers", "–", ours, None)
 
 
 @on_sqlite_first

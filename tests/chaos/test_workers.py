@@ -49,19 +49,6 @@ def test_a_stopping_worker_lets_jobs_end_and_hands_back_the_rest_with_no_attempt
     assert lab.job(long)["attempt"] == 1
 
 
-def test_a_killed_worker_s_jobs_are_taken_back_within_thirty_seconds_by_the_shipped_lease(
-    laboratory: Callable[..., Lab],
-) -> None:
-    lab = laboratory(lease="15s", heartbeat="3s").start()
-    job_id = lab.submit(payload={"do": "yield", "seconds": 6})
-    lab.wait_for(job_id, State.RUNNING)
-    lab.workers[0].kill()
-    lab.workers[0].start()
-    wait_until(lambda: len(lab.job(job_id)["attempts"]) == 2, 30, "the job to be taken back and started again")
-    job = lab.wait_for(job_id)
-    assert (job["state"], [attempt["outcome"] for attempt in job["attempts"]]) == ("succeeded", ["lost", "succeeded"])
-
-
 @forms("jobs", short=(10,), long=(40,))
 def test_a_zombie_s_writes_are_refused(laboratory: Callable[..., Lab], record: Record, jobs: int) -> None:
     """Its calls were made; it froze before they were answered, and wakes when others have made them again."""
