@@ -92,7 +92,7 @@ def test_a_job_whose_hint_was_never_sent_is_found_and_run(
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("pool", ["threads", "prefork"])
-@forms("jobs, nth", short=(44, 6), long=(300, 16))
+@forms("jobs, nth", short=(44, 6), long=(300, 16), long_on=("sqlite",))
 def test_a_worker_may_die_at_the_worst_moments(
     laboratory: Callable[..., Lab], record: Record, jobs: int, nth: int, pool: str
 ) -> None:

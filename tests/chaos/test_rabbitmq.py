@@ -53,6 +53,7 @@ def test_the_product_does_on_rabbitmq_what_it_does_on_redis(laboratory: Callable
     wait_until(lambda: str(fine) in httpx2.get(f"{flower}/api/tasks").json(), 10, "Flower to show the job")
 
 
+@pytest.mark.endurance
 def test_important_jobs_go_first_on_rabbitmq_and_equal_ones_in_order(
     laboratory: Callable[..., Lab], broker: RabbitMQ
 ) -> None:
@@ -69,6 +70,7 @@ def test_important_jobs_go_first_on_rabbitmq_and_equal_ones_in_order(
     assert [job_id for word, job_id in started if word == "high"] == [job_id for word, job_id in jobs if word == "high"]
 
 
+@pytest.mark.endurance
 def test_a_busy_worker_on_rabbitmq_holds_no_job_that_another_could_run(
     laboratory: Callable[..., Lab], broker: RabbitMQ
 ) -> None:

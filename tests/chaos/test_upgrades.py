@@ -17,7 +17,7 @@ from jobs import migrate
 from jobs.model import Attempt
 from jobs.states import State
 from tests.chaos.conftest import Record
-from tests.chaos.forms import LEDGERS, on_sqlite_first
+from tests.chaos.forms import on_sqlite_first
 from tests.laboratory import ROOT, Lab
 
 
@@ -82,7 +82,7 @@ def test_parts_of_the_version_before_work_beside_new_ones_on_the_new_tables(
     record(12, f"old {old} beside new parts, 200 jobs", "–", "0 lost, 0 doubled", None)
 
 
-@pytest.mark.parametrize("ledger_url", LEDGERS, indirect=True)
+@on_sqlite_first
 def test_an_upgrade_under_load_loses_nothing_and_new_parts_wait_for_the_tables(
     laboratory: Callable[..., Lab], before: Path, monkeypatch: pytest.MonkeyPatch, record: Record
 ) -> None:
