@@ -7,10 +7,10 @@ low. So who floods a queue delays itself, and finds out: a queue that is late is
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jobs import flow
+from jobs import flow, queries
 from jobs.errors import Overloaded
 from jobs.model import Job
 from jobs.order import Order
@@ -76,7 +76,7 @@ def _waiting(session: Session, caller: str, queue: str, now: datetime) -> int:
         .where(Job.state.in_((State.SCHEDULED, State.QUEUED)), Job.parked_at.is_(None), Job.run_at <= now)
         .limit(settings().fair_share)
     )
-    return session.scalars(select(func.count()).select_from(found.subquery())).one()
+    return queries.how_many(session, found)
 
 
 shares, lateness = Shares(), Lateness()

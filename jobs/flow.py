@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from jobs import holds, limits, line, store
+from jobs import holds, limits, line, queries, store
 from jobs.line import PRIORITIES
 from jobs.model import Hold, Job, Queue
 from jobs.states import State
@@ -50,7 +50,7 @@ def room(session: Session, queue: str, priority: int = 0) -> int:
         return 0
     window = settings().hint_window
     hinted = select(Job.id).where(Job.state == State.QUEUED, Job.queue == queue, Job.priority >= priority).limit(window)
-    free = window - session.scalars(select(func.count()).select_from(hinted.subquery())).one()
+    free = window - queries.how_many(session, hinted)
     return free if lane is None else limits.free(session, lane, clock.now(), free)
 
 
@@ -76,17 +76,21 @@ def anything_due(now: datetime) -> bool:
 
 
 def is_wanting(session: Session, queue: str, free: Iterable[Hold], now: datetime) -> bool:
-    """Whether the queue has room for a job that is due, or parked for an account that lets some go. Only reads."""
+    """Whether the queue has room for a job that is due, or parked for an account that lets some go. Only reads.
+
+    Which jobs go, the feed asks itself: before it holds the queue's row, they may be parked, or the queue paused.
+    """
     if room(session, queue, PRIORITIES[0]) <= 0:
         return False
-    return any(holds.any_parked(session, hold.account, queue) for hold in free) or bool(due_within(session, queue, now))
+    parked = any(holds.any_parked(session, hold.account, queue) for hold in free)
+    return parked or any(due(session, queue, now, 1, (p,)) and room(session, queue, p) > 0 for p in PRIORITIES)
 
 
 def feed(session: Session, queue: str, now: datetime) -> int:
     """Release what is due into the queue's window; first what held accounts let go. Returns how many jobs went."""
     lane = session.get(Queue, queue, with_for_update=True)  # before holds and jobs: whoever feeds a limited queue is alone
     free, in_order = room(session, queue), list[UUID]()
-    if free <= 0 and (is_paused(session, queue) or limits.is_limited(lane)):
+    if free <= 0 and lane is not None and (lane.paused_at is not None or limits.is_limited(lane)):
         return 0
     if held := holds.locked(session):
         _park(session, queue, held, now)

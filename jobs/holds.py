@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select, true, update
+from sqlalchemy import ColumnElement, exists, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from jobs import line, outbox, ramp, store
+from jobs import line, outbox, queries, ramp, store
 from jobs.model import Cause, Hold, Job
 from jobs.states import State
 from runtime import clock
@@ -125,8 +125,7 @@ def any_parked(session: Session, account: str, queue: str | None = None) -> bool
 
 def parked(session: Session, account: str, most: int) -> int:
     """How many jobs wait for the account; counted up to `most`."""
-    some = select(Job.id).where(*_parked(account)).limit(most).subquery()
-    return session.scalars(select(func.count()).select_from(some)).one()
+    return queries.how_many(session, select(Job.id).where(*_parked(account)).limit(most))
 
 
 def is_held(account: str | None) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, func, select, union_all
 from sqlalchemy.orm import Session
 
-from jobs import flow, liveness
+from jobs import flow, liveness, queries
 from jobs.model import Job, Queue, Worker
 from jobs.states import FINAL, State
 from runtime import clock
@@ -78,8 +78,7 @@ _HINTED = Job.state == State.QUEUED
 
 
 def _count(session: Session, *which: ColumnElement[bool]) -> int:
-    some = select(1).select_from(Job).where(*which).limit(MOST).subquery()
-    return session.scalars(select(func.count()).select_from(some)).one()
+    return queries.how_many(session, select(1).select_from(Job).where(*which).limit(MOST))
 
 
 def _running(session: Session) -> Counter[str]:

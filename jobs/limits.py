@@ -6,9 +6,10 @@ schedulers and APIs run. A hint that is out counts as running, since a worker ma
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jobs import queries
 from jobs.model import Job, Queue
 from jobs.states import State
 
@@ -45,7 +46,8 @@ def next_start(lane: Queue, now: datetime) -> datetime | None:
 
 def busy(session: Session, queue: str, most: int) -> int:
     """How many jobs of the queue run, or may any moment; counted up to `most`."""
-    return sum(_count(session, _of(queue, state).limit(most)) for state in (State.RUNNING, State.QUEUED))
+    kinds = [select(1).where(Job.state == state, Job.queue == queue) for state in (State.RUNNING, State.QUEUED)]
+    return sum(queries.how_many(session, kind.limit(most)) for kind in kinds)
 
 
 def _paced_to(lane: Queue, rate: float, now: datetime) -> datetime:
@@ -55,11 +57,3 @@ def _paced_to(lane: Queue, rate: float, now: datetime) -> datetime:
 
 def _apart(rate: float) -> timedelta:
     return timedelta(seconds=1 / rate)
-
-
-def _of(queue: str, state: State) -> Select[int]:
-    return select(1).where(Job.state == state, Job.queue == queue)
-
-
-def _count(session: Session, rows: Select[int]) -> int:
-    return session.scalars(select(func.count()).select_from(rows.subquery())).one()

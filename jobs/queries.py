@@ -1,9 +1,10 @@
 """What is only read: one job and its parts, counts. Every query runs on an index."""
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from jobs.errors import JobNotFound
@@ -45,6 +46,11 @@ def log_lines(session: Session, job_id: UUID, limit: int = 200) -> Sequence[LogL
         select(LogLine).where(LogLine.job_id == job_id, LogLine.level != "progress").order_by(LogLine.id.desc()).limit(limit)
     )
     return session.scalars(newest).all()[::-1]
+
+
+def how_many(session: Session, rows: Select[*tuple[Any, ...]]) -> int:
+    """How many rows a query finds. Its own limit bounds what the count costs."""
+    return session.scalars(select(func.count()).select_from(rows.subquery())).one()
 
 
 def dead_counts(session: Session) -> dict[str, int]:

@@ -13,10 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, ColumnElement, Select, Text, cast, exists, func, or_, select
+from sqlalchemy import JSON, ColumnElement, Select, Text, cast, exists, or_, select
 from sqlalchemy.orm import Session, aliased, defer
 
-from jobs import cursors
+from jobs import cursors, queries
 from jobs.labels import of_metadata, of_tag
 from jobs.model import Job, Label
 from jobs.reach import EVERYTHING, Reach
@@ -113,11 +113,11 @@ def count(session: Session, tenant: str, wanted: Filter) -> Count:
     candidates, rest = _plan(tenant, wanted, None)
     columns = [column for column in Job.__table__.c if wanted.text is not None or not isinstance(column.type, JSON)]
     columns = columns if rest else [Job.__table__.c.id]
-    among = candidates.with_only_columns(*columns).limit(COUNTED + 1).subquery()
-    entity = aliased(Job, among)
-    looked_at = session.scalars(select(func.count()).select_from(among)).one()
-    meant = select(func.count()).select_from(among).where(*(test(entity) for test in rest))
-    counted = session.scalars(meant).one() if rest else looked_at
+    among = candidates.with_only_columns(*columns).limit(COUNTED + 1)
+    entity = aliased(Job, among.subquery())
+    looked_at = queries.how_many(session, among)
+    meant = select(entity.id).where(*(test(entity) for test in rest))
+    counted = queries.how_many(session, meant) if rest else looked_at
     return Count(min(counted, COUNTED), looked_at <= COUNTED)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from jobs import limits, liveness, queries
@@ -107,7 +107,7 @@ def _due_before(session: Session, job: Job, now: datetime) -> int:
 
 
 def _counted(session: Session, ids: Select[UUID]) -> int:
-    return session.scalars(select(func.count()).select_from(ids.limit(COUNTED).subquery())).one()
+    return queries.how_many(session, ids.limit(COUNTED))
 
 
 def _many(ahead: int) -> str:
