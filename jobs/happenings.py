@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Integer, Uuid, and_, column, or_, select, values
 from sqlalchemy.orm import Session
 
-from jobs.errors import Invalid
+from jobs import event_ids
 from jobs.model import Attempt, Job, LogLine
 from runtime.database import EPOCH, MICROSECOND
 
@@ -43,10 +43,7 @@ class Position:
         Raises:
             Invalid: it is none.
         """
-        parts = text.split(".")
-        if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
-            raise Invalid.at("/header/last-event-id", "This is not an id that we gave out.")
-        return cls(*map(int, parts))
+        return cls(*event_ids.parse(text, 4))
 
     def least(self, other: "Position") -> "Position":
         """The place from which both have been told nothing."""

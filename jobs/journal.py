@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, text, tuple_
 from sqlalchemy.orm import Session, load_only
 
-from jobs.errors import Invalid
+from jobs import event_ids
 from jobs.happenings import said
 from jobs.model import Attempt, Audience, Entry, Job, LogLine
 from jobs.states import State
@@ -46,10 +46,7 @@ class Place:
         Raises:
             Invalid: it is none.
         """
-        parts = given.split(".")
-        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
-            raise Invalid.at("/header/last-event-id", "This is not an id that we gave out.")
-        return cls(*map(int, parts))
+        return cls(*event_ids.parse(given, 3))
 
     def of(self, entry: Entry) -> "Place":
         """The place behind an entry of the same journal."""
