@@ -88,7 +88,8 @@ Writer = Annotated[Caller, Depends(needs("write"))]
 Admin = Annotated[Caller, Depends(needs("admin"))]
 JobReader = Annotated[Caller, Depends(needs("read", within_reach=True))]
 JobOperator = Annotated[Caller, Depends(needs("operate", within_reach=True))]
-JobWriter = Annotated[Caller, Depends(needs("write", within_reach=True))]
+job_writer = needs("write", within_reach=True)
+JobWriter = Annotated[Caller, Depends(job_writer)]
 documented = Security(_documented)
 
 __all__ = [
@@ -103,5 +104,6 @@ __all__ = [
     "Writer",
     "authenticate",
     "documented",
+    "job_writer",
     "needs",
 ]

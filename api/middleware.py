@@ -22,6 +22,7 @@ from api.hooks.post import PREFIX as HOOKS
 from api.ledger import LedgerBusy
 from api.problems import Refused
 from api.quota import POLICY, Quotas, Share
+from api.shortcut import Shortcut
 from runtime import clock, logs, metrics
 from runtime.settings import settings
 
@@ -43,6 +44,8 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 
 def install(app: FastAPI) -> None:
     """Put everything around the application; what comes last is outermost."""
+    if "door" in settings().shortcuts:
+        app.add_middleware(Shortcut)
     app.add_middleware(Tagged)
     app.add_middleware(Doorman)
     remove_compress_type("text/event-stream")  # an event must not wait for others to be compressed with

@@ -67,9 +67,10 @@ class Finishes:
             await asyncio.sleep(PERIOD)
 
 
-async def _finishes(request: Request) -> Finishes:
-    finishes: Finishes = request.app.state.finishes
-    return finishes
+async def finishes(request: Request) -> Finishes:
+    """Those of the application."""
+    its: Finishes = request.app.state.finishes
+    return its
 
 
-Finish = Annotated[Finishes, Depends(_finishes)]
+Finish = Annotated[Finishes, Depends(finishes)]

@@ -30,7 +30,8 @@ class _AMQP(AMQP):
     Connection = _Connection
 
 
-transport.install()
+if "transport" in settings().shortcuts:
+    transport.install()
 app = Celery("treadle", amqp=_AMQP)
 app.config_from_object("celeryconfig")
 

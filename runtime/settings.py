@@ -103,6 +103,10 @@ class Settings(BaseSettings):
         (), description="accounts, by comma, whose credentials only the workers hold: the API takes their jobs unseen"
     )
 
+    shortcuts: Names = Field(
+        ("door", "hints", "transport"),
+        description="where, by comma, ours stands in for FastAPI's route, Celery's request and kombu's Redis transport",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="what is logged, and what is above it"
     )
@@ -110,7 +114,9 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="address of a worker's or scheduler's /metrics")
     metrics_port: int = Field(0, ge=0, le=65535, description="port of a worker's or scheduler's /metrics; 0 is none")
 
-    @field_validator("queues", "task_modules", "known_accounts", "cors_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "queues", "task_modules", "known_accounts", "cors_origins", "trusted_proxies", "shortcuts", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -120,6 +126,13 @@ class Settings(BaseSettings):
     def _lanes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if "default" not in value:
             raise ValueError("queues must contain default")
+        return value
+
+    @field_validator("shortcuts")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not {"door", "hints", "transport"}.issuperset(value):
+            raise ValueError("shortcuts are door, hints and transport, or none of them")
         return value
 
     @field_validator("broker_url")

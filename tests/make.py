@@ -65,8 +65,8 @@ def job(session: Session, state: State = State.SCHEDULED, worker_id: UUID | None
 
 def claim(session: Session, job_id: UUID, worker_id: UUID, now: datetime) -> Job | None:
     """The job's row, if the worker could claim it."""
-    session.expire_all()  # the claim's statement goes past what the session knows
-    return store.find(session, job_id) if attempts.claim_all(session, [job_id], worker_id, now) else None
+    taken = attempts.claim_all(session, [job_id], worker_id, now)
+    return session.get(Job, job_id, populate_existing=True) if taken else None
 
 
 def claim_of(running: Job) -> Claim:

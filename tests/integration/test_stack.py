@@ -14,11 +14,11 @@ from tests.laboratory import Lab
 from tests.servers import Valkey, free_port, wait_until
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+@pytest.fixture(scope="module", params=["door,hints,transport", ""], ids=["shortcuts", "stock"])
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder: Path = tmp_path_factory.mktemp("stack")
     broker = Valkey()
-    laboratory = Lab(f"sqlite:///{folder / 'treadle.db'}", broker, folder, metrics_port="0")
+    laboratory = Lab(f"sqlite:///{folder / 'treadle.db'}", broker, folder, metrics_port="0", shortcuts=request.param)
     laboratory.api.start()
     laboratory.add_worker(metrics_port=str(free_port()))
     laboratory.add_scheduler()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.dependencies import _traceparent
-from api.idempotency import _read, once
+from api.dependencies import traceparent
+from api.idempotency import once, read
 from api.problems import Refused
 from jobs.idempotency import Key
 
@@ -15,7 +15,7 @@ visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_siz
 
 
 def key(header: str | None) -> str | None:
-    return asyncio.run(_read(header))
+    return asyncio.run(read(header))
 
 
 @given(visible.filter(lambda text: not (len(text) > 1 and text[0] == text[-1] == '"')))
@@ -59,7 +59,7 @@ SOUND = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     ],
 )
 def test_a_traceparent_is_kept_if_it_is_one_and_else_forgotten(header: str | None, kept: str | None) -> None:
-    assert asyncio.run(_traceparent(header)) == kept
+    assert asyncio.run(traceparent(header)) == kept
 
 
 class Work:
