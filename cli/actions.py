@@ -1,13 +1,16 @@
 """`treadle actions`: one act on many jobs: how many first, then with a bar; abort it, take it up again."""
 
 import time
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from cli import filters, given, show
+from cli import given, show
+from cli.filters import Text, Wanted, filtered
 from cli.remote import Door, remote
 
 app = typer.Typer(help="Do one thing to many jobs, in the background.", no_args_is_help=True)
@@ -36,31 +39,19 @@ class Verb(StrEnum):
 
 @app.command()
 @remote
+@filtered()
 def begin(
     door: Door,
     verb: Annotated[Verb, typer.Argument(help="What to do.", show_default=False)],
-    state: filters.State = None,
-    task: filters.Task = None,
-    queue: filters.Queue = None,
-    account: filters.Account = None,
-    tag: filters.Tag = None,
-    meta: filters.Meta = None,
-    error: filters.Error = None,
-    text: filters.Words = None,
-    after: filters.After = None,
-    before: filters.Before = None,
-    priority: Annotated[filters.Text, typer.Option(help="For prioritise.")] = None,
-    delay: Annotated[filters.Text, typer.Option(help='For reschedule: from now ("2h").')] = None,
-    run_at: Annotated[filters.Text, typer.Option(help="For reschedule: not before this time (RFC 3339).")] = None,
+    wanted: Wanted,
+    priority: Annotated[Text, typer.Option(help="For prioritise.")] = None,
+    delay: Annotated[Text, typer.Option(help='For reschedule: from now ("2h").')] = None,
+    run_at: Annotated[Text, typer.Option(help="For reschedule: not before this time (RFC 3339).")] = None,
     rate: Rate = None,
     dry: Dry = False,
     yes: Yes = False,
 ) -> None:
     """Do something to all jobs that are meant."""
-    wanted = given.without_empty(
-        state=state, task=task, queue=queue, account=account, tags=tag, metadata=meta, error_class=error, text=text,
-        created_after=after, created_before=before,
-    )  # fmt: skip
     body = given.without_empty(verb=verb.value, filter=wanted, rate=rate, priority=priority, delay=delay, run_at=run_at)
     carry_out(door, body, dry=dry, yes=yes)
 
@@ -101,20 +92,20 @@ def resume(door: Door, action_id: ActionId) -> None:
 
 
 def carry_out(door: Door, body: dict[str, Any], *, dry: bool, yes: bool) -> None:
-    """Say how many jobs are meant, ask, and follow what is done to them."""
-    meant = door.ask("POST", "/v1/bulk-actions", params={"preview": "true"}, body=body)
-    many = f"{'' if meant['exact'] else 'at least '}{meant['count']} jobs"
+    """Have it done to the jobs that its filter means; see `ask_first`."""
+    ask_first(door, partial(door.ask, "POST", "/v1/bulk-actions", body=body), body["verb"], "jobs", dry=dry, yes=yes)
+
+
+def ask_first(door: Door, act: Callable[..., Any], verb: str, jobs: str, *, dry: bool, yes: bool) -> None:
+    """Say how many jobs are meant, ask, and follow what is done to them. `act` asks the API for it."""
+    meant = act(params={"preview": "true"})
+    many = f"{'' if meant['exact'] else 'at least '}{meant['count']} {jobs}"
     if dry:
-        door.show(meant, lambda _: show.line(f"It would {body['verb']} {many}."))
+        door.show(meant, lambda _: show.line(f"It would {verb} {many}."))
         return
     if not yes:
-        typer.confirm(f"{body['verb'].capitalize()} {many}?", abort=True, err=True)
-    follow(door, door.ask("POST", "/v1/bulk-actions", body=body))
-
-
-def follow(door: Door, action: dict[str, Any]) -> None:
-    """Show how far an action is, to its end."""
-    door.show(_follow(door, action), _say)
+        typer.confirm(f"{verb.capitalize()} {many}?", abort=True, err=True)
+    door.show(_follow(door, act()), _say)
 
 
 def _follow(door: Door, action: dict[str, Any]) -> dict[str, Any]:

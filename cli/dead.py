@@ -4,25 +4,25 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import actions, filters, given, show
+from cli import actions, given, show
+from cli.filters import Wanted, filtered
 from cli.jobs import JobId, show_job
 from cli.remote import Door, remote
 
 app = typer.Typer(help="See the jobs that failed for good; retry or replay them.", no_args_is_help=True)
 
+_narrowed = filtered("task", "queue", "error", "tag")
+
 
 @app.command("list")
 @remote
+@_narrowed
 def list_(
     door: Door,
-    task: filters.Task = None,
-    queue: filters.Queue = None,
-    error: filters.Error = None,
-    tag: filters.Tag = None,
+    wanted: Wanted,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 20,
 ) -> None:
     """List dead letters, the newest first."""
-    wanted = given.without_empty(task=task, queue=queue, error_class=error, tags=tag)
     door.show(door.ask("GET", "/v1/jobs", params=wanted | {"state": "failed", "limit": limit}), _show_page)
 
 
@@ -35,18 +35,15 @@ def show_(door: Door, job_id: JobId) -> None:
 
 @app.command()
 @remote
+@_narrowed
 def retry(
     door: Door,
-    task: filters.Task = None,
-    queue: filters.Queue = None,
-    error: filters.Error = None,
-    tag: filters.Tag = None,
+    wanted: Wanted,
     rate: actions.Rate = None,
     dry: actions.Dry = False,
     yes: actions.Yes = False,
 ) -> None:
     """Retry all dead letters that are meant: how many first, then with a bar."""
-    wanted = given.without_empty(task=task, queue=queue, error_class=error, tags=tag)
     actions.carry_out(door, given.without_empty(verb="retry", filter=wanted, rate=rate), dry=dry, yes=yes)
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import filters, given, show
+from cli import given, show
+from cli.filters import Wanted, filtered
 from cli.remote import Door, remote
 from cli.show import console
 from cli.watch import follow
@@ -63,50 +64,23 @@ def get_(door: Door, job_id: JobId) -> None:
 
 @app.command("list")
 @remote
+@filtered()
 def list_(
     door: Door,
-    state: filters.State = None,
-    task: filters.Task = None,
-    queue: filters.Queue = None,
-    account: filters.Account = None,
-    tag: filters.Tag = None,
-    meta: filters.Meta = None,
-    error: filters.Error = None,
-    text: filters.Words = None,
-    after: filters.After = None,
-    before: filters.Before = None,
+    wanted: Wanted,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     cursor: Annotated[Text, typer.Option(help="Where the page before ended.")] = None,
 ) -> None:
     """List jobs, the newest first."""
-    wanted = given.without_empty(
-        state=state, task=task, queue=queue, account=account, tags=tag, metadata=meta, error_class=error, text=text,
-        created_after=after, created_before=before, limit=limit, cursor=cursor,
-    )  # fmt: skip
-    page = door.ask("GET", "/v1/jobs", params=wanted)
+    page = door.ask("GET", "/v1/jobs", params=wanted | given.without_empty(limit=limit, cursor=cursor))
     door.show(page, _show_page)
 
 
 @app.command()
 @remote
-def count(
-    door: Door,
-    state: filters.State = None,
-    task: filters.Task = None,
-    queue: filters.Queue = None,
-    account: filters.Account = None,
-    tag: filters.Tag = None,
-    meta: filters.Meta = None,
-    error: filters.Error = None,
-    text: filters.Words = None,
-    after: filters.After = None,
-    before: filters.Before = None,
-) -> None:
+@filtered()
+def count(door: Door, wanted: Wanted) -> None:
     """Count jobs, up to 10,000."""
-    wanted = given.without_empty(
-        state=state, task=task, queue=queue, account=account, tags=tag, metadata=meta, error_class=error, text=text,
-        created_after=after, created_before=before,
-    )  # fmt: skip
     found = door.ask("GET", "/v1/jobs/count", params=wanted)
     door.show(found, lambda told: show.line(f"{'' if told['exact'] else 'at least '}{told['count']}"))
 

@@ -1,5 +1,6 @@
 """`treadle queues`: the lanes, how full they are; stopping, limiting and emptying one."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -52,14 +53,8 @@ def limit(
 @remote
 def purge(door: Door, name: Name, rate: actions.Rate = None, dry: actions.Dry = False, yes: actions.Yes = False) -> None:
     """Cancel every job that waits in a queue: how many first, then with a bar. What runs goes on."""
-    meant = door.ask("POST", "/v1/queues/{}/purge", name, params={"preview": "true"})
-    many = f"{'' if meant['exact'] else 'at least '}{meant['count']} jobs of {name}"
-    if dry:
-        door.show(meant, lambda _: show.line(f"It would cancel {many}."))
-        return
-    if not yes:
-        typer.confirm(f"Cancel {many}?", abort=True, err=True)
-    actions.follow(door, door.ask("POST", "/v1/queues/{}/purge", name, params=given.without_empty(rate=rate)))
+    act = partial(door.ask, "POST", "/v1/queues/{}/purge", name, params=given.without_empty(rate=rate))
+    actions.ask_first(door, act, "cancel", f"jobs of {name}", dry=dry, yes=yes)
 
 
 def _show_all(answer: dict[str, Any]) -> None:
