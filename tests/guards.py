@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from jobs.model import Job, Worker
 from jobs.states import State
@@ -40,6 +41,14 @@ GUARDS = (
         "jobs.attempts:_held",
         lambda _: lambda claim: (Job.id == claim.job_id,),
         f"{LEDGER}_moves.py::test_a_late_word_of_an_overtaken_worker_is_refused",
+    ),
+    Guard(
+        "so does a success that is recorded with others",
+        "jobs.attempts:_succeed_quietly",
+        lambda succeed: (
+            lambda session, ended, now: succeed(session, _as_held_now(session, ended), now) and dict(ended).keys()
+        ),
+        f"{LEDGER}_moves.py::test_a_late_success_among_others_is_refused_and_theirs_are_recorded",
     ),
     Guard(
         "only a queued job can be claimed",
@@ -116,6 +125,11 @@ def _claim_anything(returned: Any) -> Any:
     return sa.update(Job).where(Job.id.in_(sa.bindparam("wanted", expanding=True))).values(taken | by).returning(*returned)
 
 
+def _as_held_now(session: Session, ended: Any) -> Any:
+    jobs = [(session.get_one(Job, claim.job_id), claim, success) for claim, success in ended]
+    return [(type(claim)(job.id, job.epoch, job.worker), success) for job, claim, success in jobs]
+
+
 def _beat(worker: Any) -> sa.Update:
     return sa.update(Worker).where(Worker.id == worker).values(beats=Worker.beats + 1)
 
@@ -156,7 +170,7 @@ def said_without(guard: Guard) -> str:
         "-p",
         "tests.guards",
         "--timeout",
-        "120",
+        "200",
         guard.test,
     ]
     environment = os.environ | {"TREADLE_WITHOUT": guard.name, "COLUMNS": "400"}

@@ -50,6 +50,11 @@ def expires(session: Session, job: Job, _: Claim, clock: Clock) -> Job | None:
     return (store.expire(session, [job.id], clock.now() + timedelta(hours=2)) or [None])[0]
 
 
+def releases(session: Session, job: Job, _: Claim, clock: Clock) -> Job | None:
+    hints = store.release(session, [job.id], clock.now())
+    return session.get(Job, job.id, populate_existing=True) if hints else None
+
+
 def cancels(session: Session, job: Job, _: Claim, clock: Clock) -> Job | None:
     before = job.state
     after = store.cancel(session, job.id, clock.now())
@@ -57,7 +62,7 @@ def cancels(session: Session, job: Job, _: Claim, clock: Clock) -> Job | None:
 
 
 TRIES: dict[Move, Try] = {
-    RELEASE: lambda session, job, _, clock: (store.release(session, [job.id], clock.now()) or [None])[0],
+    RELEASE: releases,
     CLAIM: lambda session, job, _, clock: make.claim(session, job.id, WORKER, clock.now()),
     SUCCEED: settles(make.SUCCESS),
     RETRY: settles(make.AGAIN),
@@ -289,6 +294,20 @@ def test_a_cancel_is_honoured_where_a_running_job_would_go_back(way: str, clock:
     with snapshot() as session:
         (attempt,) = queries.attempts(session, job.id)
     assert attempt.outcome is (Ending.LOST if way == "rescue" else Ending.CANCELLED)
+
+
+def test_a_late_success_among_others_is_refused_and_theirs_are_recorded(clock: Clock) -> None:
+    overtaken, old = running(clock)
+    with transaction() as session:
+        attempts.rescue(session, old, make.AGAIN, 1, clock.now())
+    claim_again(overtaken.id, clock, old.worker)
+    before = stands(overtaken.id)
+    job, claim = running(clock)
+    with transaction() as session:
+        recorded = attempts.succeed_all(session, [(old, make.SUCCESS), (claim, make.SUCCESS)], clock.now())
+    assert recorded == [False, True]
+    assert stands(overtaken.id) == before
+    assert stands(job.id)["state"] is State.SUCCEEDED
 
 
 @pytest.mark.parametrize(
