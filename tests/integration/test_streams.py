@@ -103,13 +103,14 @@ def test_what_happens_while_one_watches_is_told_at_once(door: Door, clock: Clock
         assert [event.kind for event in found] == ["finished", "job"]
 
 
-def test_who_comes_50_times_during_1000_steps_sees_each_once_and_in_order(door: Door, clock: Clock) -> None:
+@pytest.mark.parametrize(("visits", "steps"), [(10, 200), pytest.param(50, 1000, marks=pytest.mark.long)])
+def test_who_comes_many_times_sees_each_step_once_and_in_order(door: Door, clock: Clock, visits: int, steps: int) -> None:
     job = door.post_job().json()
     claim = run(job)
     go_on = threading.Semaphore(0)
 
     def work() -> None:
-        for start in range(0, 1000, 10):
+        for start in range(0, steps, 10):
             go_on.acquire(timeout=60)
             say(claim, clock, *range(start, start + 10))
         finish(claim, clock)
@@ -120,15 +121,15 @@ def test_who_comes_50_times_during_1000_steps_sees_each_once_and_in_order(door: 
     for visit in count():
         go_on.release(2)
         with watching(door, job, seen[-1].id if seen else None) as found:
-            news = islice((event for event in found if event.kind != "job"), 5 + visit % 15 if visit < 50 else None)
+            news = islice((event for event in found if event.kind != "job"), 5 + visit % 15 if visit < visits else None)
             seen += news
         if seen[-1].kind == "finished":
             break
-        if visit == 50:
-            go_on.release(1000)
+        if visit == visits:
+            go_on.release(steps)
     worker.join()
-    assert visit >= 50
-    assert [event.data["done"] for event in seen if event.kind == "progress"] == list(range(1000))
+    assert visit >= visits
+    assert [event.data["done"] for event in seen if event.kind == "progress"] == list(range(steps))
     assert [event.kind for event in seen if event.kind != "progress"] == ["started", "ended", "finished"]
 
 
