@@ -81,9 +81,9 @@ def _sent(session: Session, job: Job, room: bool, now: datetime) -> Job:
     """The job, with its hint on the way if its queue has room."""
     if not room:
         return job
-    released = store.release(session, [job.id], now)
-    flow.offer(session, released)
-    return released[0]
+    flow.offer(session, store.release(session, [job.id], now))
+    session.refresh(job)
+    return job
 
 
 def _refuse(wish: str, job: Job) -> NoReturn:

@@ -33,9 +33,8 @@ def hint(job: Job) -> Hint:
     return Hint(job.id, job.task, job.queue, job.priority)
 
 
-def offer(session: Session, jobs: Iterable[Job]) -> None:
-    """Send the jobs' hints once the session has committed."""
-    hints = [hint(job) for job in jobs]
+def offer(session: Session, hints: Sequence[Hint]) -> None:
+    """Send the hints once the session has committed."""
     if hints:
         after_commit(session, lambda: publisher.offer(hints))
 
@@ -99,9 +98,9 @@ def feed(session: Session, queue: str, now: datetime) -> int:
     in_order += due_within(session, queue, now, taken=len(in_order))
     if not in_order:
         return 0
-    released = {job.id: job for job in store.release(session, in_order, now)}  # in any order, as databases return rows
+    released = store.release(session, in_order, now)
     limits.spend(lane, len(released), now)
-    offer(session, [released[job_id] for job_id in in_order if job_id in released])
+    offer(session, released)
     return len(released)
 
 

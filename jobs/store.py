@@ -9,17 +9,30 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from jobs import outbox
 from jobs.model import Job
 from jobs.states import AMEND, CANCEL, EXPIRE, PARK, RELEASE, REVIVE, Move, State
 from runtime import metrics
-from runtime.database import after_commit
+from runtime.broker import Hint
+from runtime.database import Instant, after_commit
 
 AS_RETURNED = {"synchronize_session": False, "populate_existing": True}
 """How moved rows become objects: as the statement returned them, whatever the session knew before."""
+
+
+_WHICH: BindParameter[UUID] = bindparam("which", expanding=True)
+_AT: BindParameter[datetime] = bindparam("at", type_=Instant)
+_HINT = (Job.id, Job.task, Job.queue, Job.priority)
+_RELEASE = (
+    update(Job)
+    .where(Job.id.in_(_WHICH), Job.state.in_(RELEASE.sources))
+    .values(state=RELEASE.target, parked_at=None, hinted_at=_AT)
+    .returning(*_HINT)
+)
+_REOFFER = update(Job).where(Job.id.in_(_WHICH), Job.state == State.QUEUED).values(hinted_at=_AT).returning(*_HINT)
 
 
 def move(session: Session, kind: Move, *guards: ColumnElement[bool], **values: Any) -> list[Job]:
@@ -37,12 +50,14 @@ def move(session: Session, kind: Move, *guards: ColumnElement[bool], **values: A
 
 
 def one(moved: Sequence[Job]) -> Job | None:
+    """The row that moved, if any did."""
     return moved[0] if moved else None
 
 
-def release(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Job]:
-    """Due jobs go to their queue: the caller publishes their hints after the commit."""
-    return move(session, RELEASE, Job.id.in_(job_ids), hinted_at=now)
+def release(session: Session, job_ids: Sequence[UUID], now: datetime) -> list[Hint]:
+    """Due jobs go to their queue: the caller publishes their hints after the commit. Returns those that moved, in order."""
+    moved = {row.id: Hint(*row) for row in session.connection().execute(_RELEASE, {"which": job_ids, "at": now})}
+    return [moved[job_id] for job_id in job_ids if job_id in moved]
 
 
 def park(session: Session, job_ids: Sequence[UUID], why: str, now: datetime) -> list[Job]:
@@ -106,10 +121,9 @@ def hasten(session: Session, now: datetime, *which: ColumnElement[bool]) -> None
     session.execute(late, execution_options={"synchronize_session": False})
 
 
-def reoffer(session: Session, job_ids: Iterable[UUID], now: datetime) -> list[Job]:
+def reoffer(session: Session, job_ids: Iterable[UUID], now: datetime) -> list[Hint]:
     """Queued jobs whose hints were lost: their hints go out again. No move; only the time of the hint changes."""
-    statement = update(Job).where(Job.id.in_(list(job_ids)), Job.state == State.QUEUED).values(hinted_at=now).returning(Job)
-    return list(session.scalars(statement, execution_options=AS_RETURNED))
+    return [Hint(*row) for row in session.connection().execute(_REOFFER, {"which": list(job_ids), "at": now})]
 
 
 def find(session: Session, job_id: UUID) -> Job | None:

@@ -125,7 +125,7 @@ def _insert(session: Session, made: Sequence[Job]) -> None:
     for job in made:
         if job.run_at <= now and not holds.keeps(job, now) and flow.window.take(session, job.queue, now, job.priority):
             job.state, job.hinted_at = State.QUEUED, now
-            hinted.append(job)
+            hinted.append(flow.hint(job))
     session.execute(insert(Job), [_values(job) for job in made])
     labels.write(session, made)
     flow.offer(session, hinted)

@@ -14,20 +14,23 @@ from runtime.settings import settings
 log = structlog.get_logger()
 
 _lanes = Lanes()
+MANY, SOON = 50, 0.02  # jobs that left for one queue at once, and the seconds after which it is looked at again
 UNSENT = 1.0  # seconds for this process's own hints to leave: on a busy machine they are late, not lost
 UNTOLD = timedelta(seconds=10)  # where the broker only counts its hints, and has too few, those this old are sent again
 
 
-def feed() -> None:
-    """Fill each queue's window with what is due."""
+def feed() -> float | None:
+    """Fill each queue's window with what is due. Returns a short time if workers take jobs so fast that it may run empty."""
     free = [hold for hold in holds.read().values() if holds.allowed(hold, clock.now()) > 0]
     if not free and not flow.anything_due(clock.now()):
-        return
+        return None
+    most = 0
     with snapshot() as session:
         waiting = [queue for queue in settings().queues if flow.is_wanting(session, queue, free, clock.now())]
     for queue in waiting:  # an idle scheduler takes no write lock
         with transaction() as session:
-            flow.feed(session, queue, clock.now())
+            most = max(most, flow.feed(session, queue, clock.now()))
+    return SOON if most >= MANY else None
 
 
 class Forget:

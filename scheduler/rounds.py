@@ -18,7 +18,7 @@ class Chore:
 
     name: str
     period: float  # seconds
-    do: Callable[[], None]
+    do: Callable[[], float | None]  # returns the seconds to its next time, if not the period
 
 
 class Round:
@@ -33,17 +33,18 @@ class Round:
             started = clock.monotonic()
             if started >= due:
                 metrics.scheduler_lag.set(started - due if due else 0.0)
-                self._do(chore)
-                self._next[chore] = clock.monotonic() + chore.period
+                rest = self._do(chore)
+                self._next[chore] = clock.monotonic() + (chore.period if rest is None else rest)
         return max(0.01, min(self._next.values()) - clock.monotonic())
 
     @staticmethod
-    def _do(chore: Chore) -> None:
+    def _do(chore: Chore) -> float | None:
         try:
-            chore.do()
+            return chore.do()
         except Exception as error:  # noqa: BLE001 - the database may be away; the others go on, and so does this one later
             metrics.chore_failures.labels(chore.name).inc()
             log.warning("a chore failed", chore=chore.name, error=repr(error)[:500])
+            return None
 
 
 class Hang:

@@ -51,10 +51,10 @@ def job(session: Session, state: State = State.SCHEDULED, worker_id: UUID | None
         case State.EXPIRED:
             assert made.expires_at is not None, "only a job with expires_at expires"
             return store.expire(session, [made.id], made.expires_at)[0]
-    (queued,) = store.release(session, [made.id], now)
+    store.release(session, [made.id], now)
     if state is State.QUEUED:
-        return queued
-    running = _moved(claim(session, queued.id, worker_id or worker(session), now))
+        return _moved(session.get(Job, made.id, populate_existing=True))
+    running = _moved(claim(session, made.id, worker_id or worker(session), now))
     match state:
         case State.SUCCEEDED:
             return _moved(attempts.settle(session, claim_of(running), SUCCESS, now))

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, inspect, select
+from sqlalchemy import ColumnElement, bindparam, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -89,6 +89,7 @@ class Book:
     def __init__(self, edition: UUID | None, rules: Iterable[Rule]) -> None:
         self.edition = edition
         self._patterns: patterns.Patterns[_Shelf] = patterns.Patterns()
+        self._heard: dict[str, bool] = {}  # of our own types, which are few
         shelves: dict[str, _Shelf] = {}
         for rule in rules:
             for pattern in rule.types:
@@ -99,7 +100,12 @@ class Book:
 
     def hears(self, event_type: str, *, ours: bool = False) -> bool:
         """Whether any rule listens for a type, whatever its filter."""
-        return next(self._patterns.find(event_type, ours=ours), None) is not None
+        heard = self._heard.get(event_type) if ours else None
+        if heard is None:
+            heard = next(self._patterns.find(event_type, ours=ours), None) is not None
+            if ours:
+                self._heard[event_type] = heard
+        return heard
 
     def matching(self, document: Document, *, ours: bool = False) -> list[Rule]:
         """The rules that an event sets off, each once."""
@@ -108,6 +114,7 @@ class Book:
         return [rule for rule in found.values() if rule.filter.fits(document)]
 
 
+_EDITION = select(Rulebook.edition).where(Rulebook.tenant == bindparam("tenant"))
 _declared: dict[str, Declared] = {}
 _books: dict[str, Book] = {}
 
@@ -133,7 +140,7 @@ def current(session: Session, tenant: str) -> Book:
     """The tenant's rules as this transaction sees them: one read of one row, and the rules themselves only when changed."""
     book: Book | None = session.info.get(("rulebook", tenant))
     if book is None:
-        edition = session.scalars(select(Rulebook.edition).where(Rulebook.tenant == tenant)).one_or_none()
+        edition = session.connection().scalar(_EDITION, {"tenant": tenant})
         book = _books.get(tenant)
         if book is None or book.edition != edition:
             book = _books[tenant] = Book(edition, _rules(session, tenant))

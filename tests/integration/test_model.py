@@ -295,7 +295,7 @@ class Ledger(RuleBasedStateMachine):
         with transaction() as session:
             again = store.reoffer(session, list(self.jobs), self.now)
             flow.offer(session, again)
-        assert {job.id for job in again} == queued
+        assert {hint.job_id for hint in again} == queued
 
     @rule(paused=st.booleans())
     def the_queue_is_paused_or_resumed(self, paused: bool) -> None:
