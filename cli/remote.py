@@ -4,8 +4,9 @@ import functools
 import inspect
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import typer
 
@@ -21,8 +22,8 @@ Home = Annotated[Path, typer.Option(envvar="TREADLE_HOME", help="Folder of a run
 Json = Annotated[bool, typer.Option("--json", help="Print the API's JSON.")]
 
 
-class Door(Client):
-    """The API as a command sees it: `as_json` says that a machine reads along."""
+class Shown:
+    """What a command prints its answers by: `as_json` says that a machine reads along."""
 
     as_json: bool = False
 
@@ -31,31 +32,51 @@ class Door(Client):
         (as_json if self.as_json else readable)(answer)
 
 
-def remote(command: Callable[Concatenate[Door, P], None]) -> Callable[..., None]:
-    """Give a command a `Door` as first argument, and the options that find it."""
+class Door(Client, Shown):
+    """The API as a command sees it."""
 
-    @functools.wraps(command)
-    def wrapper(
-        *args: Any, url: Url = "", key: Key = "", home: Home = Path(".treadle"), as_json: Json = False, **kwargs: Any
-    ) -> None:
-        with Door(*find(url, key, home)) as door:
-            door.as_json = as_json
-            command(door, *args, **kwargs)
 
-    own = list(inspect.signature(command).parameters.values())[1:]
-    shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, default, annotation in (
-            ("url", "", Url),
-            ("key", "", Key),
-            ("home", Path(".treadle"), Home),
-            ("as_json", False, Json),
-        )
-    ]
-    signature = inspect.Signature([p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared)
-    wrapper.__signature__ = signature  # type: ignore[attr-defined]  # typer reads it
-    wrapper.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    return wrapper
+S = TypeVar("S", bound=Shown)
+
+
+def opening(
+    way: Callable[[str, str, Path], AbstractContextManager[S]],
+) -> Callable[[Callable[Concatenate[S, P], None]], Callable[..., None]]:
+    """What gives a command, as first argument, what `way` opens, and the options that it is found by."""
+
+    def decorate(command: Callable[Concatenate[S, P], None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def wrapper(
+            *args: Any, url: Url = "", key: Key = "", home: Home = Path(".treadle"), as_json: Json = False, **kwargs: Any
+        ) -> None:
+            with way(url, key, home) as opened:
+                opened.as_json = as_json
+                command(opened, *args, **kwargs)
+
+        own = list(inspect.signature(command).parameters.values())[1:]
+        shared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, default, annotation in (
+                ("url", "", Url),
+                ("key", "", Key),
+                ("home", Path(".treadle"), Home),
+                ("as_json", False, Json),
+            )
+        ]
+        signature = inspect.Signature([p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + shared)
+        wrapper.__signature__ = signature  # type: ignore[attr-defined]  # typer reads it
+        wrapper.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+        return wrapper
+
+    return decorate
+
+
+def reached(url: str, key: str, home: Path) -> Door:
+    """The API that the options name, else that of the `treadle up` that runs on this home."""
+    return Door(*find(url, key, home))
+
+
+remote = opening(reached)
 
 
 def find(url: str, key: str, home: Path) -> tuple[str, str]:

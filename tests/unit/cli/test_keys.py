@@ -1,5 +1,6 @@
-"""`treadle migrate` and `treadle keys`, on a database file of their own."""
+"""`treadle migrate` and `treadle keys`, on a database file of their own, and over an API."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from cli.app import main
 from jobs import keys
 from jobs.reach import Reach
 from runtime import database
+from tests.contract.door import on_sqlite
 
 Treadle = Callable[..., tuple[int, str, str]]
 
@@ -96,3 +98,25 @@ def test_a_key_is_restricted_and_blind_by_its_options(treadle: Treadle) -> None:
     assert "stripe.*, default" in treadle("keys", "list")[1]
     assert "is no pattern" in treadle("keys", "create", "x", "--task", "a*b")[2]
     assert "--scope read only" in treadle("keys", "create", "x", "--blind")[2]
+
+
+def test_with_the_address_of_an_api_the_keys_are_its_own(
+    treadle: Treadle, monkeypatch: pytest.MonkeyPatch, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with on_sqlite(sqlite_template, tmp_path_factory.mktemp("door")) as door:
+        monkeypatch.setenv("TREADLE_URL", door.url)
+        monkeypatch.setenv("TREADLE_KEY", door.keys["admin"])
+        code, made, _ = treadle("keys", "create", "ci", "--scope", "read", "--task", "stripe.*", "--json")
+        key = json.loads(made)
+        assert (code, key["name"], key["tasks"]) == (0, "ci", ["stripe.*"])
+        assert "stripe.*" in treadle("keys", "show", key["id"])[1]
+        second = treadle("keys", "rotate", key["key"])[1].strip()
+        with database.transaction() as session:
+            assert keys.verify(session, second) == keys.verify(session, key["key"])
+        assert treadle("keys", "revoke", key["id"])[0] == 0
+        assert "revoked" in treadle("keys", "list")[1]
+        assert "There is no live key" in treadle("keys", "revoke", "nothing")[2]
+        assert treadle("keys", "create", "x", "--task", "a*b")[0] == 1
+        monkeypatch.setenv("TREADLE_KEY", door.keys["write"])
+        code, _, said = treadle("keys", "list")
+        assert (code, "'admin'" in said) == (1, True)

@@ -7,9 +7,8 @@ from pathlib import Path
 from api.app import create_app
 
 CLI = Path(__file__).parents[3] / "cli"
-BY_OTHERS = re.compile(r"/v1/hooks/|/livez|/readyz|/metrics|/problems/|/v1/keys")
-"""Called by providers, probes, scrapers and browsers. `treadle keys` works on the database: so the first key is made."""
-
+BY_OTHERS = re.compile(r"/v1/hooks/|/livez|/readyz|/metrics|/problems/")
+"""Called by providers, probes, scrapers and browsers."""
 
 SAID = {"follow": "GET", "can_show": "GET", "can_change": "PATCH"}
 """Where the method is in the name."""
