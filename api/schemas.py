@@ -9,6 +9,7 @@ from pydantic.functional_validators import AfterValidator, BeforeValidator
 
 from jobs.model import Attempt, Job, LogLine
 from jobs.policy import RetryPolicy
+from jobs.search import Count
 from jobs.states import Ending, Reason, State
 from jobs.timeline import Moment, What
 from jobs.why import Cause, Kind
@@ -181,6 +182,11 @@ class CountOut(BaseModel):
 
     count: int
     exact: bool = Field(description="false: there may be more")
+
+    @classmethod
+    def of(cls, count: Count) -> Self:
+        """A count as the door shows it."""
+        return cls(count=count.count, exact=count.exact)
 
 
 class MomentOut(BaseModel):

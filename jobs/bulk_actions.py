@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Subquery, func, select, union_all, update
+from sqlalchemy import Select, select, union_all, update
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from jobs import audit, search, store
+from jobs import audit, queries, search, store
 from jobs.errors import ActionNotFound, Invalid, MoveRefused
 from jobs.keys import Caller
 from jobs.model import BulkAction, Job
@@ -37,6 +37,7 @@ def begin(
     """
     now = clock.now()
     purges = verb == "purge" and wanted.queue is not None
+    expected = waiting(session, caller.tenant, wanted.queue) if purges else preview(session, caller.tenant, wanted)
     action = BulkAction(
         id=uuid7(),
         tenant=caller.tenant,
@@ -45,7 +46,7 @@ def begin(
         wanted=wanted.to_json(),
         rate=rate,
         state="running",
-        expected=waiting(session, caller.tenant, wanted.queue) if purges else preview(session, caller.tenant, wanted).count,
+        expected=expected.count,
         done=0,
         skipped=0,
         cursor=uuid7(),
@@ -64,9 +65,10 @@ def preview(session: Session, tenant: str, wanted: Filter) -> Count:
     return search.count(session, tenant, wanted)
 
 
-def waiting(session: Session, tenant: str, queue: str | None) -> int:
+def waiting(session: Session, tenant: str, queue: str | None) -> Count:
     """How many jobs a purge of the queue would cancel, counted as far as is cheap."""
-    return session.scalars(select(func.count()).select_from(_waiting(tenant, queue, uuid7(), search.COUNTED))).one()
+    count = queries.how_many(session, _waiting(tenant, queue, uuid7(), search.COUNTED))
+    return Count(count, exact=count < search.COUNTED)
 
 
 def get(session: Session, tenant: str, action_id: UUID) -> BulkAction:
@@ -148,18 +150,18 @@ def _next(session: Session, action: BulkAction, size: int) -> tuple[Sequence[UUI
     wanted = Filter.from_json(action.wanted)
     if action.verb != "purge":
         return search.next_ids(session, action.tenant, wanted, action.cursor, size)
-    ids = session.scalars(select(_waiting(action.tenant, wanted.queue, action.cursor, size).c.id)).all()
+    ids = session.scalars(_waiting(action.tenant, wanted.queue, action.cursor, size)).all()
     return ids, action.cursor if len(ids) == size else None  # what is purged waits no more, so the next are others
 
 
-def _waiting(tenant: str, queue: str | None, before: UUID, most: int) -> Subquery:
+def _waiting(tenant: str, queue: str | None, before: UUID, most: int) -> Select[UUID]:
     """The jobs of a queue that wait, each kind by its own small index, however long the history is."""
     scheduled = Job.state == State.SCHEDULED, Job.parked_at.is_(None)
     kinds = scheduled, (Job.parked_at.is_not(None),), (Job.state == State.QUEUED,)
     its = Job.queue == queue, Job.tenant == tenant, Job.id < before
     found = (select(Job.id).where(*kind, *its).limit(most).subquery() for kind in kinds)
     every = union_all(*(select(part.c.id) for part in found)).subquery()
-    return select(every.c.id).limit(most).subquery()
+    return select(every.c.id).limit(most)
 
 
 def _do(session: Session, action: BulkAction, ids: Sequence[UUID], now: datetime) -> Sequence[Job]:

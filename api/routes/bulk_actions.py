@@ -23,6 +23,8 @@ from runtime import clock
 
 router = APIRouter(prefix="/v1/bulk-actions", tags=["bulk actions"], route_class=StrictRoute)
 
+PREVIEWED: dict[int | str, dict[str, Any]] = {200: {"model": CountOut, "description": "A preview."}}
+
 Verb = Literal["retry", "cancel", "reschedule", "prioritise"]
 
 
@@ -97,7 +99,7 @@ class ActionList(BaseModel):
     "",
     status_code=202,
     response_model=ActionOut | CountOut,
-    responses={200: {"model": CountOut, "description": "A preview."}},
+    responses=PREVIEWED,
 )
 async def begin_action(
     given: ActionIn,
@@ -110,7 +112,7 @@ async def begin_action(
     if preview:
         response.status_code = 200
         found = await ledger.read(partial(bulk_actions.preview, tenant=caller.tenant, wanted=given.wanted(caller)))
-        return CountOut(count=found.count, exact=found.exact)
+        return CountOut.of(found)
     begin = partial(
         bulk_actions.begin, caller=caller, verb=given.verb, given=given.given(), wanted=given.wanted(caller), rate=given.rate
     )

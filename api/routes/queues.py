@@ -13,9 +13,9 @@ from api.auth import Admin, JobReader
 from api.body import StrictRoute
 from api.dependencies import InLedger
 from api.problems import Refused
-from api.routes.bulk_actions import ActionOut
+from api.routes.bulk_actions import PREVIEWED, ActionOut
 from api.schemas import CountOut
-from jobs import bulk_actions, lanes, queues, search
+from jobs import bulk_actions, lanes, queues
 from jobs.errors import Invalid
 from jobs.lanes import Lane
 
@@ -100,7 +100,7 @@ async def resume_queue(name: str, caller: Admin, ledger: InLedger) -> QueueOut:
     "/{name}/purge",
     status_code=202,
     response_model=ActionOut | CountOut,
-    responses={200: {"model": CountOut, "description": "A preview."}},
+    responses=PREVIEWED,
 )
 async def purge_queue(
     name: str,
@@ -114,8 +114,7 @@ async def purge_queue(
     _find(name)
     if preview:
         response.status_code = 200
-        count = await ledger.read(partial(bulk_actions.waiting, tenant=caller.tenant, queue=name))
-        return CountOut(count=count, exact=count < search.COUNTED)
+        return CountOut.of(await ledger.read(partial(bulk_actions.waiting, tenant=caller.tenant, queue=name)))
     action = await ledger.write(partial(queues.purge, name=name, caller=caller, rate=rate))
     response.headers["Location"] = f"/v1/bulk-actions/{action.id}"
     return ActionOut.of(action)
