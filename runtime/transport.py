@@ -9,8 +9,7 @@ worker stops: four commands a job, and a way for rubbish to kill the next worker
 the ledger offers again.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import Empty
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombus
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
+from pydantic_core import from_json
 from redis.exceptions import RedisError, ResponseError
 
 from runtime import metrics
@@ -45,7 +45,7 @@ def read(raw: bytes) -> tuple[UUID, str]:
     if len(raw) > LONGEST:
         raise Rubbish("long")
     try:
-        headers = json.loads(raw)["headers"]
+        headers = from_json(raw)["headers"]
         job_id, task = UUID(headers["id"]), headers["task"]
     except (ValueError, RecursionError):
         raise Rubbish("unreadable") from None
@@ -62,6 +62,9 @@ class Channel(kombus.Channel):
     ack_emulation = False  # a message that was taken is gone
     do_restore = False  # at the worker's end too
     heard_by: int | None = None  # how many listened to the last broadcast
+    hand: ClassVar["staticmethod[[UUID, str, str], bool] | None"] = (
+        None  # takes a hint without a message made of it, if it can
+    )
     room: ClassVar["staticmethod[[], int]"] = staticmethod(lambda: 0)  # how many more hints the worker has slots for
 
     def _brpop_read(self, **options: Any) -> bool:
@@ -103,7 +106,8 @@ class Channel(kombus.Channel):
             job_id, task = read(raw)
         except Rubbish as why:
             _drop(queue, str(why), bytes=len(raw))
-        else:
+            return
+        if self.hand is None or not self.hand(job_id, task, queue):
             message = _message(str(job_id), task, queue, self._next_delivery_tag())
             self.connection._deliver(message, queue)  # noqa: SLF001
 

@@ -4,7 +4,7 @@ from scheduler import bulk, dispatch, gauges, prune, publish, recurring, rescue
 from scheduler.rounds import Chore
 
 CHORES = (
-    Chore("feed", 0.25, dispatch.feed),  # what is due goes to its queue
+    Chore("feed", 0.25, dispatch.Feed().go),  # what is due goes to its queue
     Chore("tick", 0.5, recurring.tick),  # schedules whose time has come
     Chore("publish", 0.5, publish.publish),  # events of our own
     Chore("forget_holds", 2.0, dispatch.Forget().look),

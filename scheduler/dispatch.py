@@ -1,10 +1,11 @@
 """From the ledger to the queues: what is due goes out, and hints that the broker lost go out again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from jobs import flow, holds, store
+from jobs.model import Hold
 from runtime import clock, metrics
 from runtime.broker import Lanes
 from runtime.database import snapshot, transaction
@@ -19,18 +20,31 @@ UNSENT = 1.0  # seconds for this process's own hints to leave: on a busy machine
 UNTOLD = timedelta(seconds=10)  # where the broker only counts its hints, and has too few, those this old are sent again
 
 
-def feed() -> float | None:
-    """Fill each queue's window with what is due. Returns a short time if workers take jobs so fast that it may run empty."""
-    free = [hold for hold in holds.read().values() if holds.allowed(hold, clock.now()) > 0]
-    if not free and not flow.anything_due(clock.now()):
-        return None
-    most = 0
-    with snapshot() as session:
-        waiting = [queue for queue in settings().queues if flow.is_wanting(session, queue, free, clock.now())]
-    for queue in waiting:  # an idle scheduler takes no write lock
+class Feed:
+    """Fills each queue's window with what is due."""
+
+    def __init__(self) -> None:
+        self._busy: set[str] = set()  # queues that workers empty fast
+
+    def go(self) -> float | None:
+        """Once over all queues. Returns a short time if one may run empty soon."""
+        now = clock.now()
+        free = [hold for hold in holds.read().values() if holds.allowed(hold, now) > 0]
+        if not self._busy and not free and not flow.anything_due(now):
+            return None
+        fed = {queue: self._feed(queue) for queue in self._wanting(free, now)}
+        self._busy = {queue for queue, count in fed.items() if count >= MANY}
+        return SOON if self._busy else None
+
+    def _wanting(self, free: list[Hold], now: datetime) -> list[str]:
+        """An idle scheduler takes no write lock, so it looks first."""
+        with snapshot() as session:
+            return [q for q in settings().queues if q in self._busy or flow.is_wanting(session, q, free, now)]
+
+    @staticmethod
+    def _feed(queue: str) -> int:
         with transaction() as session:
-            most = max(most, flow.feed(session, queue, clock.now()))
-    return SOON if most >= MANY else None
+            return flow.feed(session, queue, clock.now())
 
 
 class Forget:

@@ -7,14 +7,12 @@ revocations and results, and traces the task: nothing that a hint has. Hints tha
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
 import structlog
-from celery import signals
 from celery.worker import state, strategy
-from kombu.asynchronous import Hub
 
 from jobs.attempts import Taken
 from runtime import metrics
@@ -29,12 +27,11 @@ log = structlog.get_logger()
 class Hint:
     """What Celery, its remote control and Flower know of a job in hand."""
 
-    def __init__(self, job_id: UUID, message: Any, consumer: Any, let_go: Callable[[], object]) -> None:
+    def __init__(self, job_id: UUID, task: str, delivery: Any, consumer: Any, let_go: Callable[[], object]) -> None:
         self.job_id = job_id
-        self.id: str = message.headers["id"]
-        self.name: str = message.headers["task"]
+        self.id, self.name = str(job_id), task
         self.eventer: Any = None  # Celery sets it after a lost connection; the consumer always has the right one
-        self._message = message
+        self._delivery = delivery
         self._consumer = consumer
         self._let_go = let_go
         self._began = 0.0
@@ -50,7 +47,7 @@ class Hint:
             "hostname": self._consumer.hostname,
             "time_start": self._began or None,
             "acknowledged": True,
-            "delivery_info": self._message.delivery_info,
+            "delivery_info": self._delivery,
             "worker_pid": os.getpid(),
         }
 
@@ -80,20 +77,29 @@ class Hint:
 class Intake:
     """The hints of one turn of Celery's loop."""
 
-    def __init__(self, pool: TaskPool, hub: Hub) -> None:
-        self._pool = pool
-        self._hub = hub
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self._pool: TaskPool = consumer.pool
         self._hints: list[Hint] = []
+        self.on_turn: Callable[[], object] = _nothing  # called when some came in
+
+    def take(self, job_id: UUID, task: str, queue: str) -> bool:
+        """A hint that the transport has read by itself. False if there is no such task here: Celery says so."""
+        known = task in self._consumer.strategies
+        if known:
+            self.add(Hint(job_id, task, {"exchange": "", "routing_key": queue}, self._consumer, _nothing))
+        return known
 
     def add(self, hint: Hint) -> None:
         """Another one came in; they are claimed once Celery has read all that it got."""
         state.task_reserved(hint)
         if not self._hints:
-            self._hub.call_soon(self._claim)
+            self._consumer.hub.call_soon(self._claim)
         self._hints.append(hint)
 
     def _claim(self) -> None:
         hints, self._hints = self._hints, []
+        self.on_turn()
         member = present()
         if member is None or not member.is_trusted or member.draining.is_set():
             for hint in hints:
@@ -132,24 +138,28 @@ def _perform(hint: Hint, job: Taken, member: Member) -> None:
         hint.leave()
 
 
+@lru_cache(maxsize=1)
+def intake(consumer: Any) -> Intake:
+    """That of this process's consumer."""
+    return Intake(consumer)
+
+
 def from_message(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[..., object]:
     """The strategy of a task: what a worker does with a message of it."""
     if not isinstance(consumer.pool, TaskPool):
         otherwise: Callable[..., object] = strategy.default(task, app, consumer, **options)
         return otherwise
-    intake = Intake(consumer.pool, consumer.hub)
+    add, late = intake(consumer).add, task.acks_late
 
     def on_message(message: Any, _: object, ack: Callable[..., object], *__: object) -> None:
         let_go = partial(ack, log, consumer.connection_errors)
         job_id = claims.named(message.headers["id"])
-        if job_id is None or not task.acks_late:
+        if job_id is None or not late:
             let_go()
         if job_id is None:
             metrics.hints_stale.inc()
-            return
-        hint = Hint(job_id, message, consumer, let_go if task.acks_late else _nothing)
-        signals.task_received.send(sender=consumer, request=hint)
-        intake.add(hint)
+        else:
+            add(Hint(job_id, task.name, message.delivery_info, consumer, let_go if late else _nothing))
 
     return on_message
 

@@ -16,6 +16,7 @@ from runtime import database, exposition, logs
 from runtime.broker import Lanes
 from runtime.settings import settings
 from runtime.transport import Channel
+from workers import hints
 from workers.drain import Drain
 from workers.member import Member, enlist
 from workers.pool import TaskPool
@@ -58,6 +59,9 @@ def _ready(sender: Any, **_: Any) -> None:
         signals.worker_shutting_down.connect(lambda **_: drain.start("told to stop"), weak=False)
         signals.worker_shutdown.connect(lambda **_: drain.finish(), weak=False)
         watchdog = Watchdog(queues, slots, lambda: drain.start("not consuming", code=75))
+        if "hints" in settings().shortcuts:
+            hints.intake(sender).on_turn = watchdog.note
+            Channel.hand = staticmethod(hints.intake(sender).take)
     else:
         signals.worker_shutting_down.connect(_drain_children, weak=False)
         watchdog = Watchdog(queues, slots, lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -128,4 +128,4 @@ def test_hints_of_less_important_jobs_do_not_hold_a_job_up(configure: Configure,
     assert (job.state, sent[-1].job_id) == (State.QUEUED, job.id)
     with transaction() as session:
         waiting = [make.job(session, priority=NORMAL).id for _ in range(3)]
-        assert flow.due_within(session, "default", clock.now()) == waiting[:2]
+        assert flow.due_within(session, "default", clock.now(), flow.rooms(session, "default")) == waiting[:2]

@@ -16,9 +16,17 @@ from tests import rubbish
 
 NO_HINTS = {
     "long": ["5 MB", "a message of 5 MB", "200,000 deep", "4,000 deep"],
-    "unreadable": ["not JSON", "empty", "binary", "half a message", "a pickle", "an id that is no UUID"],
+    "unreadable": [
+        "a task with half a character",
+        "not JSON",
+        "empty",
+        "binary",
+        "half a message",
+        "a pickle",
+        "an id that is no UUID",
+    ],
     "shapeless": ["a number", "null", "a list", "a string", "an empty object", "no headers", "headers are a list", "no id"],
-    "taskless": ["a task that is a list", "a task with half a character"],
+    "taskless": ["a task that is a list"],
 }
 
 
