@@ -6,9 +6,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import links
+from api.hooks.post import PREFIX as HOOKS
 from api.problems import Problem
 from tasks import Task, catalogue
 
+_TOLD = {"default", "description", "examples", "title"}  # of a schema, for people
 _PROBLEM = {
     "description": "A problem (RFC 9457)",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -35,15 +37,32 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _answer_with_problems(document: dict[str, Any]) -> None:
+    """Name the errors that each operation can answer with: those of the door, and those that its route declares."""
     for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            statuses = {"400", "401", "403", "422", "429", "503"} if path.startswith("/v1") else set()
-            statuses |= {"404"} if "{" in path else set()
-            statuses |= {"401"} if path == "/metrics" else set()
-            statuses |= {"408", "413", "415"} if method in {"post", "patch"} else set()
-            statuses |= {"409"} if method in {"post", "patch", "delete"} else set()
-            operation["responses"].pop("422", None)
-            operation["responses"] |= {status: _PROBLEM for status in statuses if status not in operation["responses"]}
+        for operation in operations.values():
+            responses, by_route = operation["responses"], path != "/readyz"  # a probe's answer is no problem
+            responses.pop("422", None)
+            declared = {status: said["description"] for status, said in responses.items() if status >= "400" and by_route}
+            usual = dict.fromkeys(_usual(path, operation) - responses.keys(), _PROBLEM["description"])
+            responses |= {status: _PROBLEM | {"description": said} for status, said in (usual | declared).items()}
+
+
+def _usual(path: str, operation: dict[str, Any]) -> set[str]:
+    found = {"404"} if "{" in path else set()
+    if not path.startswith("/v1/"):
+        return found | ({"401"} if path == "/metrics" else set())
+    is_hook = path.startswith(f"{HOOKS}/")
+    found |= {"401", "503"} | (set() if is_hook else {"403", "429"})
+    if "requestBody" in operation:
+        found |= {"400", "408", "413", "422"} | (set() if is_hook else {"415"})
+    return found | ({"422"} if any(_is_bounded(given) for given in operation.get("parameters", ())) else set())
+
+
+def _is_bounded(parameter: dict[str, Any]) -> bool:
+    """Whether there is a value that it cannot have: a plain text can have any."""
+    schema = parameter["schema"]
+    choices = ({name: value for name, value in one.items() if name not in _TOLD} for one in schema.get("anyOf", [schema]))
+    return any(choice not in ({"type": "string"}, {"type": "null"}) for choice in choices)
 
 
 def _add_payloads(document: dict[str, Any], schemas: dict[str, Any]) -> None:

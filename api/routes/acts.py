@@ -46,26 +46,26 @@ class ChangeIn(BaseModel):
         return changes if self.priority is None else changes | {"priority": PRIORITIES.index(self.priority)}
 
 
-@router.patch("/{job_id}")
+@router.patch("/{job_id}", responses={409: {"description": "It does not wait."}})
 async def change_job(job_id: UUID, given: ChangeIn, caller: JobOperator, ledger: InLedger) -> JobOut:
     """Change the time or the priority of a job that waits. A running or final job is left as it is: 409."""
     change = partial(acts.change, caller=caller, job_id=job_id, **given.values())
     return JobOut.of(await ledger.write(change, row=f"job {job_id}"))
 
 
-@router.post("/{job_id}/cancel")
+@router.post("/{job_id}/cancel", responses={409: {"description": "It is final."}})
 async def cancel_job(job_id: UUID, caller: JobOperator, ledger: InLedger) -> JobOut:
     """Cancel: at once if it waits; a running job is asked to give way, and `cancel_requested` says so."""
     return JobOut.of(await ledger.write(partial(acts.cancel, caller=caller, job_id=job_id), row=f"job {job_id}"))
 
 
-@router.post("/{job_id}/retry", status_code=202)
+@router.post("/{job_id}/retry", status_code=202, responses={409: {"description": "It is not final yet, or succeeded."}})
 async def retry_job(job_id: UUID, caller: JobOperator, ledger: InLedger) -> JobOut:
     """Retry by hand a job that failed, was cancelled or expired: its history is kept, its attempts start anew."""
     return JobOut.of(await ledger.write(partial(acts.retry, caller=caller, job_id=job_id), row=f"job {job_id}"))
 
 
-@router.post("/{job_id}/replay", status_code=202)
+@router.post("/{job_id}/replay", status_code=202, responses={409: {"description": "It is not final yet."}})
 async def replay_job(
     job_id: UUID,
     patch: Annotated[

@@ -43,7 +43,12 @@ _BODY = {
     bulk.PATH,
     status_code=202,
     response_model=BulkOut,
-    responses={207: {"model": BulkOut, "description": "Some jobs were refused; `results` says which, and why."}},
+    responses={
+        207: {"model": BulkOut, "description": "Some jobs were refused; `results` says which, and why."},
+        409: {
+            "description": "Of all or none, one job's place is held; or the Idempotency-Key's other request is in flight."
+        },
+    },
     openapi_extra={"requestBody": _BODY},
 )
 async def create_jobs(

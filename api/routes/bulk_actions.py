@@ -134,14 +134,14 @@ async def get_action(action_id: UUID, caller: Reader, ledger: InLedger) -> Actio
     return ActionOut.of(await ledger.read(partial(bulk_actions.get, tenant=caller.tenant, action_id=action_id)))
 
 
-@router.post("/{action_id}/abort")
+@router.post("/{action_id}/abort", responses={409: {"description": "It does not run."}})
 async def abort_action(action_id: UUID, caller: Operator, ledger: InLedger) -> ActionOut:
     """Stop before the next batch. What was done stays done."""
     abort = partial(bulk_actions.abort, caller=caller, action_id=action_id)
     return ActionOut.of(await ledger.write(abort, row=f"action {action_id}"))
 
 
-@router.post("/{action_id}/resume")
+@router.post("/{action_id}/resume", responses={409: {"description": "It was not aborted."}})
 async def resume_action(action_id: UUID, caller: Operator, ledger: InLedger) -> ActionOut:
     """Go on where it was aborted. No job is met twice."""
     resume = partial(bulk_actions.resume, caller=caller, action_id=action_id)

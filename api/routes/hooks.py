@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 Name = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Token = Annotated[str, Path(min_length=1, max_length=256)]
+_POSTED: dict[int | str, dict[str, Any]] = {405: {"description": "This source's kind knows no handshake: it is posted to."}}
 _BODY: dict[str, Any] = {"requestBody": {"required": True, "content": {"*/*": {"schema": {}}}}}
 
 
@@ -39,14 +40,14 @@ async def take_hook_by_secret(
     return await _take(source, token, request, ledger, request_id)
 
 
-@router.api_route("/{source}", methods=["GET"])
+@router.api_route("/{source}", methods=["GET"], responses=_POSTED)
 @router.api_route("/{source}", methods=["OPTIONS"], include_in_schema=False)
 async def greet_hook(source: Name, request: Request, ledger: InLedger) -> Response:
     """Answer a provider's handshake."""
     return await _greet(source, "", request, ledger)
 
 
-@router.api_route("/{source}/{token}", methods=["GET"])
+@router.api_route("/{source}/{token}", methods=["GET"], responses=_POSTED)
 @router.api_route("/{source}/{token}", methods=["OPTIONS"], include_in_schema=False)
 async def greet_hook_by_secret(source: Name, token: Token, request: Request, ledger: InLedger) -> Response:
     """The same, with a secret in the path."""

@@ -41,7 +41,8 @@ router = APIRouter(prefix=PATH, tags=["jobs"], route_class=StrictRoute)
     "",
     status_code=202,
     responses={
-        200: {"model": JobOut, "description": "A job that was there before, or one that became final while we waited."}
+        200: {"model": JobOut, "description": "A job that was there before, or one that became final while we waited."},
+        409: {"description": "Another job holds its place, or another request with this Idempotency-Key is being answered."},
     },
 )
 async def create_job(

@@ -58,7 +58,9 @@ async def list_providers(caller: Reader, ledger: InLedger) -> AccountList:
     return AccountList(accounts=[AccountOut.of(standing) for standing in await ledger.read(standings)])
 
 
-@router.post("/{account}/check", status_code=202)
+@router.post(
+    "/{account}/check", status_code=202, responses={409: {"description": "The provider has no call without effects."}}
+)
 async def check_provider(
     account: str, response: Response, caller: Writer, ledger: InLedger, request_id: RequestId, trace: TraceParent
 ) -> JobOut:

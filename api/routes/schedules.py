@@ -116,7 +116,7 @@ class Preview(BaseModel):
     times: list[datetime]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={409: {"description": "There is a schedule of this name."}})
 async def create_schedule(given: ScheduleIn, response: Response, caller: Writer, ledger: InLedger) -> ScheduleOut:
     """Store a schedule. Each of its due times will make exactly one job."""
 

@@ -87,7 +87,7 @@ class KindList(BaseModel):
     kinds: list[KindOut]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={409: {"description": "There is a source of this name."}})
 async def create_source(given: SourceIn, response: Response, caller: Admin, ledger: InLedger) -> SourceOut:
     """Store a source. From now on it may post to /v1/hooks/{name}."""
     if given.kind not in KINDS:

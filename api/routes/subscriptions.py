@@ -21,7 +21,7 @@ from tasks import catalogue
 router = APIRouter(prefix="/v1/subscriptions", tags=["events"], route_class=StrictRoute)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={409: {"description": "There is a subscription of this name."}})
 async def create_subscription(
     given: SubscriptionIn, response: Response, caller: Writer, ledger: InLedger
 ) -> SubscriptionOut:

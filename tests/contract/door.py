@@ -43,6 +43,11 @@ NO_HTTP = b"Invalid HTTP request received."
 asked: Counter[int] = Counter()
 """Every answer of this session that a door looked at, by its status; 0: none, for half a request."""
 
+DOCUMENT: dict[str, Any] = json.loads(json.dumps(create_app().openapi()))
+_OPERATIONS = [
+    (re.compile(re.sub(r"\{\w+\}", "[^/]+", path.replace(".", r"\."))), operations)
+    for path, operations in sorted(DOCUMENT["paths"].items())
+]
 _counting = threading.Lock()
 _MAKES_JOB = re.compile(r"/v1/jobs|/v1/jobs/[^/]+/replay|/v1/schedules/[^/]+/run|/v1/providers/[^/]+/check")
 
@@ -133,6 +138,7 @@ class Door:
             asked[status] += 1
             self._count_made(method, path, status, body)
         assert status < 500, f"{method} {path} was answered with {status}: {body[:2000]!r}\n{self.log[-1:]}"
+        check_documented(method, path, status)
         if status >= 400 and method != "HEAD":
             check_problem(status, headers, body)
 
@@ -220,6 +226,13 @@ def _made_by_events(answer: dict[str, Any]) -> int:
     """The jobs of an event, of each of a batch, or of a replay, but for those that it had made before."""
     accepted = answer["events"] if isinstance(answer.get("events"), list) else [answer]
     return sum(len(each.get("jobs", ())) for each in accepted if not each.get("duplicate"))
+
+
+def check_documented(method: str, path: str, status: int) -> None:
+    """The document names the status, if the request is one of its operations."""
+    operations = next((found for pattern, found in _OPERATIONS if pattern.fullmatch(path)), {})
+    if operation := operations.get(method.lower()):
+        assert str(status) in operation["responses"], f"{method} {path} was answered with {status}, which is undocumented"
 
 
 def check_problem(status: int, headers: httpx2.Headers, body: bytes) -> dict[str, Any]:
