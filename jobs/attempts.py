@@ -1,9 +1,11 @@
 """The moves of an attempt: from a hint's claim to the record of how it ended. Those that come together go together."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,8 +21,7 @@ from runtime import metrics
 from runtime.database import Instant, after_commit
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """The right to run one attempt: worthless once the row has a higher epoch."""
 
     job_id: UUID
@@ -31,9 +32,9 @@ class Claim:
 class Taken(NamedTuple):
     """A claimed job: what its attempt needs of the row."""
 
+    worker: UUID
     id: UUID
     epoch: int
-    worker: UUID
     task: str
     queue: str
     payload: Any
@@ -70,7 +71,7 @@ _CLAIM = (
         state=CLAIM.target, parked_at=None, waits_for=None, progress=None,
         epoch=Job.epoch + 1, attempt=Job.attempt + 1, worker=bindparam("claimant"), started_at=bindparam("at"),
     )
-    .returning(*_TAKEN)
+    .returning(*_TAKEN[1:])
 )  # fmt: skip
 
 _BEGIN = insert(Attempt)
@@ -100,7 +101,8 @@ _ENDED = (
 def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: datetime) -> dict[UUID, Taken]:
     """Take queued jobs, each for one attempt; left out are those not there to be taken (a stale hint, a paused queue)."""
     connection = session.connection()
-    taken = [Taken(*row) for row in connection.execute(_CLAIM, {"wanted": list(job_ids), "claimant": worker, "at": now})]
+    asked = {"wanted": list(job_ids), "claimant": worker, "at": now}
+    taken = [Taken(worker, *row) for row in connection.execute(_CLAIM, asked)]
     if taken:
         connection.execute(_BEGIN, [_begun(job, now) for job in taken])
         after_commit(session, partial(_observe_waits, [(job.queue, now - job.run_at) for job in taken]))
@@ -114,8 +116,10 @@ def held(session: Session, claim: Claim) -> Taken | None:
 
 
 def _observe_waits(waits: Iterable[tuple[str, timedelta]]) -> None:
-    for queue, wait in waits:
-        metrics.wait_seconds.labels(queue).observe(max(0.0, wait.total_seconds()))
+    for queue, of_queue in groupby(sorted(waits), key=itemgetter(0)):
+        observe = metrics.wait_seconds.labels(queue).observe
+        for _, wait in of_queue:
+            observe(max(0.0, wait.total_seconds()))
 
 
 def _begun(job: Taken, now: datetime) -> dict[str, Any]:
@@ -131,25 +135,38 @@ def succeed_all(session: Session, ended: Sequence[tuple[Claim, Succeeded]], now:
 def _succeed_quietly(session: Session, ended: Sequence[tuple[Claim, Succeeded]], now: datetime) -> set[Claim]:
     """Record at once the successes that nobody is to be told of. Returns which; the others remain to be settled."""
     connection = session.connection()
-    held = connection.execute(_HELD, {"held": [claim.job_id for claim, _ in ended]})
-    quiet = {Claim(row.id, row.epoch, row.worker): row for row in held if not outbox.is_told(session, row, SUCCEED.target)}
+    held = {row.id: row for row in connection.execute(_HELD, {"held": [claim.job_id for claim, _ in ended]})}
+    quiet = {claim: (held[claim.job_id], verdict) for claim, verdict in ended if _is_quiet(session, claim, held)}
     given = [
         {"job": claim.job_id, "claimed": claim.epoch, "claimant": claim.worker, "at": now, "returned": verdict.result}
-        for claim, verdict in ended
-        if claim in quiet
+        for claim, (_, verdict) in quiet.items()
     ]
     if given:
         connection.execute(_SUCCEED, given)
         connection.execute(_ENDED, given)
-        after_commit(session, partial(_count_successes, [*quiet.values()], now))
+        after_commit(session, partial(_count_successes, [row for row, _ in quiet.values()], now))
     return set(quiet)
 
 
+def _is_quiet(session: Session, claim: Claim, held: dict[UUID, Any]) -> bool:
+    row = held.get(claim.job_id)
+    return row is not None and (row.epoch, row.worker) == claim[1:] and not outbox.is_told(session, row, SUCCEED.target)
+
+
 def _count_successes(rows: Iterable[Any], now: datetime) -> None:
+    kinds: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
     for row in rows:
-        metrics.finished.labels(row.task, row.queue, SUCCEED.target).inc()
-        metrics.attempts.labels(row.task, Ending.SUCCEEDED).inc()
-        metrics.run_seconds.labels(row.task).observe(max(0.0, (now - row.started_at).total_seconds()))
+        kinds[row.task, row.queue].append(row.started_at)
+    for (task, queue), starts in kinds.items():
+        metrics.finished.labels(task, queue, SUCCEED.target).inc(len(starts))
+        _count(task, Ending.SUCCEEDED, now, starts)
+
+
+def _count(task: str, ending: Ending, now: datetime, starts: Sequence[datetime]) -> None:
+    metrics.attempts.labels(task, ending).inc(len(starts))
+    observe = metrics.run_seconds.labels(task).observe
+    for start in starts:
+        observe(max(0.0, (now - start).total_seconds()))
 
 
 def settle(session: Session, claim: Claim, verdict: Verdict, now: datetime) -> Job | None:
@@ -246,8 +263,6 @@ def _record(session: Session, claim: Claim, job: Job, ending: Ending, now: datet
         .where(Attempt.job_id == claim.job_id, Attempt.epoch == claim.epoch)
         .values(finished_at=now, outcome=ending, error=kept, retry_at=again)
     )
-    ran = max(timedelta(0), now - job.started_at) if job.started_at else timedelta(0)
-    after_commit(session, partial(metrics.run_seconds.labels(job.task).observe, ran.total_seconds()))
-    after_commit(session, partial(metrics.attempts.labels(job.task, ending).inc))
+    after_commit(session, partial(_count, job.task, ending, now, [job.started_at or now]))
     if ending is Ending.RETRY:
         after_commit(session, partial(metrics.retries.labels(job.task).inc))

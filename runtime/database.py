@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVarTuple
 
 import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -67,11 +68,20 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Instant, timedelta: Span}  # noqa: RUF012 - SQLAlchemy's own protocol
 
 
+def _from_json(text: str) -> Any:
+    """Five times as fast as Python's own; which also takes half a surrogate pair, as a task may have returned."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
+
+
 def create_engine(url: str, patience: timedelta = timedelta(seconds=10)) -> sa.Engine:
     """An engine that waits at most `patience` for a lock or a connection."""
     seconds = patience.total_seconds()
     common: dict[str, Any] = {
         "json_serializer": lambda value: json.dumps(value, separators=(",", ":"), allow_nan=False),
+        "json_deserializer": _from_json,
         "pool_timeout": seconds,
         "pool_size": 5,
         "max_overflow": 60,

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy.orm import Session
 
-from runtime.database import Unavailable, engine, transaction
+from runtime.database import Unavailable, after_commit, engine, transaction
 
 log = structlog.get_logger()
 
@@ -127,36 +127,55 @@ class GroupCommit:
 
     @staticmethod
     def _transact(calls: list[Call]) -> dict[Call, Any]:
+        """What becomes of the calls: all at once without savepoints; if one raises, once more with them."""
+        groups: dict[Any, list[Call]] = {}
+        for call in calls:
+            groups.setdefault(call if call.do is alone else call.do, []).append(call)
+
+        stored = False
+
         def check() -> None:
             if any(call.given_up for call in calls):
                 raise Overtaken
 
+        def note() -> None:
+            nonlocal stored
+            stored = True
+
+        try:
+            with transaction(before_commit=check) as session:
+                after_commit(session, note)
+                return {call: answer for group in groups.values() for call, answer in _done(session, group)}
+        except (*Unavailable, Overtaken):
+            raise
+        except Exception:
+            if stored or len(calls) == 1:
+                raise
         with transaction(before_commit=check) as session:
-            if len(calls) == 1:  # alone it needs no savepoint: if it raises, all is undone
-                return {calls[0]: calls[0].do(session, [calls[0].item])[0]}
-            alike: dict[Any, list[Call]] = {}
-            for call in calls:
-                alike.setdefault(call if call.do is alone else call.do, []).append(call)
-            answers: dict[Call, Any] = {}
-            for group in alike.values():
-                answers |= _answers(session, group)
-            return answers
+            return {call: answer for group in groups.values() for call, answer in _done_apart(session, group)}
 
 
-def _answers(session: Session, calls: list[Call]) -> dict[Call, Any]:
-    """What becomes of calls that are done at once; if they cannot be, of each alone."""
+def _done(session: Session, calls: list[Call]) -> Iterator[tuple[Call, Any]]:
+    """What becomes of calls that are done at once."""
+    yield from zip(calls, calls[0].do(session, [call.item for call in calls]), strict=True)
+    session.flush()
+    session.expunge_all()  # no call sees another's objects
+
+
+def _done_apart(session: Session, calls: list[Call]) -> Iterator[tuple[Call, Any]]:
+    """The same, so that a call that raises spoils no other's: of each alone, if they cannot be done at once."""
     callbacks = len(session.info.get("after_commit", ()))
     try:
         with session.begin_nested():
-            values = calls[0].do(session, [call.item for call in calls])
-        return dict(zip(calls, values, strict=True))
+            answers = [*_done(session, calls)]
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001 - it is the caller's to hear
+        session.expunge_all()
         del session.info.get("after_commit", [])[callbacks:]
         if len(calls) == 1:
-            return {calls[0]: error}
-        log.warning("not done at once, so one by one", calls=len(calls), error=repr(error)[:500])
-    finally:
-        session.expunge_all()  # no call sees another's objects
-    return {call: value for one in calls for call, value in _answers(session, [one]).items()}
+            answers = [(calls[0], error)]
+        else:
+            log.warning("not done at once, so one by one", calls=len(calls), error=repr(error)[:500])
+            answers = [answer for one in calls for answer in _done_apart(session, [one])]
+    yield from answers

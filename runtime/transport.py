@@ -9,7 +9,7 @@ worker stops: four commands a job, and a way for rubbish to kill the next worker
 the ledger offers again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import Empty
 from typing import Any, ClassVar
