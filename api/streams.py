@@ -26,7 +26,7 @@ from runtime.settings import settings
 log = structlog.get_logger()
 
 PERIOD = 0.25  # seconds between two looks
-SENDS = 1_000  # a second, over all clients: past it looks are rarer and tell more, so that many clients cost a bounded share
+SENDS = 500  # a second, over all clients: past it looks are rarer and tell more, so that many clients cost a bounded share
 PATIENCE = 15.0  # seconds after which every client is sent something
 ATTEND = 10.0  # seconds after which the journal is told again that somebody listens
 UNHEARD = timedelta(minutes=1)  # the journal outlives its readers by so much, if these only watch single jobs

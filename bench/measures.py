@@ -16,9 +16,9 @@ def enqueue(side: Side, connections: int, seconds: float) -> dict[str, float]:
     """Jobs a second through HTTP, each answered 202. No worker runs."""
     request = side.request(rated=True)
     load(side.rated_door, request, connections, count=10 * connections)  # warm
-    spent = _cpu([side.api])
+    spent = cpu([side.api])
     found = load(side.rated_door, request, connections, seconds=seconds)
-    spent = _cpu([side.api]) - spent
+    spent = cpu([side.api]) - spent
     waits = sorted(found.waits)
     name = f"enqueue, {connections} connection{'s' * (connections > 1)}"
     return {
@@ -34,10 +34,10 @@ def drain(side: Side, jobs: int) -> dict[str, float]:
     side.start_working()
     low, high = jobs // 10, jobs * 95 // 100
     wait_until(lambda: marks.count(side.marks) >= low, 60, f"{side.name} to begin")
-    first, began, spent = marks.count(side.marks), time.monotonic(), _cpu(side.running)
+    first, began, spent = marks.count(side.marks), time.monotonic(), cpu(side.running)
     wait_until(lambda: marks.count(side.marks) >= high, 120, f"{side.name} to drain")
     done, took = marks.count(side.marks) - first, time.monotonic() - began
-    spent = _cpu(side.running) - spent
+    spent = cpu(side.running) - spent
     wait_until(lambda: marks.count(side.marks) >= jobs, 60, f"{side.name} to end")
     side.check(jobs)
     return {"drain, 8 threads (1/s)": done / took, "drain, worker's and scheduler's CPU (us a job)": spent / done * 1e6}
@@ -64,9 +64,9 @@ def latency(side: Side, rate: float, seconds: float) -> dict[str, float]:
 def idle(sides: list[Side], seconds: float) -> list[dict[str, float]]:
     """CPU and memory of door, worker and scheduler while nothing is to be done: all sides in the same seconds."""
     time.sleep(1)
-    before = [_cpu(side.parts) for side in sides]
+    before = [cpu(side.parts) for side in sides]
     time.sleep(seconds)
-    after = [_cpu(side.parts) for side in sides]
+    after = [cpu(side.parts) for side in sides]
     memory = [sum(process.memory_info().rss for process in _processes(side.parts)) for side in sides]
     return [
         {"idle, CPU (% of a core)": (end - start) / seconds * 100, "idle, resident memory (MB)": size / 1e6}
@@ -79,6 +79,6 @@ def _processes(parts: list[Part]) -> list[psutil.Process]:
     return [process for parent in parents for process in (parent, *parent.children(recursive=True))]
 
 
-def _cpu(parts: list[Part]) -> float:
+def cpu(parts: list[Part]) -> float:
     """Seconds of CPU that the processes have used so far."""
     return sum(sum(process.cpu_times()[:2]) for process in _processes(parts))

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, tuple_
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy import Row, delete, select, text, tuple_
+from sqlalchemy.orm import Session
 
 from jobs import event_ids
 from jobs.happenings import said
@@ -23,6 +23,11 @@ from runtime.database import EPOCH, MICROSECOND, insert
 
 BATCH = 5_000  # entries forgotten in one transaction
 
+Columns = Row[*tuple[Any, ...]]
+"""Some of a row's: there may be thousands of entries a second, and an object costs more than what is read of it."""
+
+_ENTRY = Entry.id, Entry.xact, Entry.job_id, Entry.epoch, Entry.at, Entry.was, Entry.state, Entry.line
+_SHOWN = Job.id, Job.tenant, Job.task, Job.queue, Job.account, Job.tags, Job.state, Job.reason
 _NUMBER = "SELECT CAST(CAST({} AS text) AS bigint)"
 _OLDEST = text(_NUMBER.format("pg_snapshot_xmin(pg_current_snapshot())"))
 _OWN = text(_NUMBER.format("pg_current_xact_id()"))  # higher than that of any transaction that has written yet
@@ -48,7 +53,7 @@ class Place:
         """
         return cls(*event_ids.parse(given, 3))
 
-    def of(self, entry: Entry) -> "Place":
+    def of(self, entry: Columns | Entry) -> "Place":
         """The place behind an entry of the same journal."""
         return Place(self.since, entry.xact, entry.id)
 
@@ -59,7 +64,7 @@ class News:
 
     place: Place
     kind: Literal["job", "line", "progress"]
-    job: Job
+    job: Columns  # its columns that are shown, and those that filters ask for
     state: str  # after the move
     data: dict[str, Any]
     wire: dict[bool, bytes] = field(default_factory=dict, compare=False)  # as it is sent, once made; True: to the blind
@@ -92,11 +97,11 @@ def head(session: Session, since: int) -> Place:
     return Place(since) if entry is None else Place(since).of(entry)
 
 
-def page(session: Session, after: Place, most: int) -> Sequence[Entry]:
+def page(session: Session, after: Place, most: int) -> Sequence[Columns]:
     """The next entries."""
     behind = tuple_(Entry.xact, Entry.id) > tuple_(after.xact, after.id)
-    query = select(Entry).where(behind, Entry.xact < settled(session)).order_by(Entry.xact, Entry.id)
-    return session.scalars(query.limit(most)).all()
+    query = select(*_ENTRY).where(behind, Entry.xact < settled(session)).order_by(Entry.xact, Entry.id)
+    return session.execute(query.limit(most)).all()
 
 
 def resume(session: Session, place: Place) -> tuple[Place, bool]:
@@ -107,7 +112,7 @@ def resume(session: Session, place: Place) -> tuple[Place, bool]:
     return (first, True) if lost else (place, False)
 
 
-def tell(session: Session, after: Place, entries: Sequence[Entry]) -> list[News]:
+def tell(session: Session, after: Place, entries: Sequence[Columns]) -> list[News]:
     """What the entries say. Three questions to the ledger, however many there are; what jobs were pruned of is left out."""
     jobs = _jobs(session, {entry.job_id for entry in entries})
     tried = _attempts(session, [entry for entry in entries if State.RUNNING in {entry.was, entry.state}])
@@ -148,12 +153,11 @@ def _micros(instant: datetime) -> int:
     return (instant - EPOCH) // MICROSECOND
 
 
-def _jobs(session: Session, ids: set[UUID]) -> dict[UUID, Job]:
-    shown = load_only(Job.tenant, Job.task, Job.queue, Job.account, Job.priority, Job.tags, Job.state, Job.reason)
-    return {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)).options(shown))} if ids else {}
+def _jobs(session: Session, ids: set[UUID]) -> dict[UUID, Columns]:
+    return {job.id: job for job in session.execute(select(*_SHOWN).where(Job.id.in_(ids)))} if ids else {}
 
 
-def _attempts(session: Session, entries: Iterable[Entry]) -> dict[tuple[UUID, int], Attempt]:
+def _attempts(session: Session, entries: Iterable[Columns]) -> dict[tuple[UUID, int], Attempt]:
     wanted = {(entry.job_id, entry.epoch) for entry in entries}
     found = select(Attempt).where(tuple_(Attempt.job_id, Attempt.epoch).in_(wanted))
     return {(attempt.job_id, attempt.epoch): attempt for attempt in session.scalars(found)} if wanted else {}
@@ -163,7 +167,7 @@ def _lines(session: Session, ids: Sequence[int]) -> dict[int | None, LogLine]:
     return {line.id: line for line in session.scalars(select(LogLine).where(LogLine.id.in_(ids)))} if ids else {}
 
 
-def _moved(entry: Entry, job: Job, attempt: Attempt | None) -> dict[str, Any]:
+def _moved(entry: Columns, job: Columns, attempt: Attempt | None) -> dict[str, Any]:
     told: dict[str, Any] = {
         "at": entry.at.isoformat(),
         "job_id": str(job.id),
