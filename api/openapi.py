@@ -48,13 +48,13 @@ def _answer_with_problems(document: dict[str, Any]) -> None:
 
 
 def _usual(path: str, operation: dict[str, Any]) -> set[str]:
-    found = {"404"} if "{" in path else set()
+    found = {"413"} | ({"404"} if "{" in path else set())  # whoever announces too much is not read, whatever it asks for
     if not path.startswith("/v1/"):
         return found | ({"401"} if path == "/metrics" else set())
     is_hook = path.startswith(f"{HOOKS}/")
     found |= {"401", "503"} | (set() if is_hook else {"403", "429"})
     if "requestBody" in operation:
-        found |= {"400", "408", "413", "422"} | (set() if is_hook else {"415"})
+        found |= {"400", "408", "422"} | (set() if is_hook else {"415"})
     return found | ({"422"} if any(_is_bounded(given) for given in operation.get("parameters", ())) else set())
 
 

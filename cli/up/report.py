@@ -89,6 +89,7 @@ class Report:
         schedule = {"name": "every-minute", "every": "1m", **job}
         self._line()
         self._line(("Paste", "bold"))
+        self._paste("for the guide, docs/api.md", f"export URL={plan.api} KEY={plan.kept['key']} HOOK={hook}")
         self._curl("submit a job", plan, "/v1/jobs", job)
         if job_id:
             self._curl("look at one", plan, f"/v1/jobs/{job_id}")

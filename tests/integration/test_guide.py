@@ -36,6 +36,7 @@ def paste(command: list[str], text: str, lab: Lab, folder: Path) -> None:
             **os.environ,
             "URL": f"http://127.0.0.1:{lab.port}",
             "KEY": lab.key,
+            "HOOK": f"{lab.third_party.url}/effect",
             "no_proxy": "127.0.0.1",
             "PYTHONPATH": str(ROOT),
         },
