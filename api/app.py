@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 import tasks
-from api import middleware, openapi, problems
+from api import middleware, openapi, problems, shortcut
 from api.auth import Keys, documented
 from api.ledger import Ledger
 from api.oidc import Issuer
@@ -99,6 +99,7 @@ def create_app() -> FastAPI:
     app.include_router(hooks.router)
     app.include_router(health.router)
     middleware.install(app)
+    shortcut.install(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 

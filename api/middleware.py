@@ -22,7 +22,6 @@ from api.hooks.post import PREFIX as HOOKS
 from api.ledger import LedgerBusy
 from api.problems import Refused
 from api.quota import POLICY, Quotas, Share
-from api.shortcut import Shortcut
 from runtime import clock, logs, metrics
 from runtime.settings import settings
 
@@ -44,8 +43,7 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 
 def install(app: FastAPI) -> None:
     """Put everything around the application; what comes last is outermost."""
-    if "door" in settings().shortcuts:
-        app.add_middleware(Shortcut)
+    app.state.quotas = Quotas()
     app.add_middleware(Tagged)
     app.add_middleware(Doorman)
     remove_compress_type("text/event-stream")  # an event must not wait for others to be compressed with
@@ -67,7 +65,6 @@ class Doorman:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._quotas = Quotas()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -103,7 +100,7 @@ class Doorman:
             if f"{request.scope['path']}/".startswith("/v1/") and not request.scope["path"].startswith(_SIGNED):
                 caller = await auth.authenticate(request)
                 request.state.caller = replace(caller, request_id=request.state.request_id)
-                request.state.share = self._quotas.take(caller)
+                request.state.share = request.app.state.quotas.take(caller)
                 _check_share(request.state.share)
         except Refused as refused:
             answer = problems.problem(request, refused.kind, refused.detail, headers=refused.headers, **refused.more)

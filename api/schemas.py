@@ -229,11 +229,12 @@ class Why(BaseModel):
     causes: list[CauseOut]
 
 
+_PLAIN = [name for name in JobOut.model_fields if name not in {"priority", "max_attempts", "metadata"}]
+
+
 def _shown(job: Job) -> dict[str, Any]:
-    plain = {
-        name: getattr(job, name) for name in JobOut.model_fields if name not in {"priority", "max_attempts", "metadata"}
-    }
-    return plain | {
+    known = vars(job)  # whole, as rows are read: SQLAlchemy's own access costs more than all the rest
+    return {name: known[name] if name in known else getattr(job, name) for name in _PLAIN} | {
         "priority": PRIORITIES[job.priority],
         "max_attempts": job.budget_from + job.retry["max_attempts"],
         "metadata": job.meta,

@@ -97,7 +97,7 @@ class Order:
             "payload": self.payload,
             "tags": self.tags,
             "meta": self.metadata,
-            "retry": self.retry.model_dump(mode="json"),
+            "retry": self.retry.as_json,
             "timeout": self.timeout,
             "state": State.SCHEDULED,
             "epoch": 0,

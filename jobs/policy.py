@@ -1,7 +1,8 @@
 """When to try again: retry policies, as declared on tasks, given with a job, and stored in its row."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from tenacity import RetryCallState, Retrying, wait_chain, wait_exponential, wait_fixed, wait_random_exponential
@@ -78,6 +79,16 @@ class RetryPolicy(BaseModel):
         ),
     ] = "retry"
 
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """As rows hold it. All who ask get the same, so it is not to be changed."""
+        return _as_json(self)
+
     def with_changes(self, given: "RetryPolicy | None") -> "RetryPolicy":
         """This policy with the fields that `given` sets."""
         return self.model_copy(update={name: getattr(given, name) for name in given.model_fields_set}) if given else self
+
+
+@lru_cache(maxsize=1000)
+def _as_json(policy: RetryPolicy) -> dict[str, Any]:
+    return policy.model_dump(mode="json")

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, inspect
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from jobs import admission, flow, holds, idempotency, labels, queries, unique
 from jobs.errors import JobError, JobNotFound
 from jobs.idempotency import Key, digest_of
-from jobs.model import Job
+from jobs.model import Job, unsaved
 from jobs.order import OnConflict, Order
 from jobs.states import State
 from runtime import clock, metrics
@@ -22,6 +22,10 @@ from runtime.database import after_commit
 from runtime.settings import settings
 
 __all__ = ["Key", "Order", "Submission", "digest_of", "submit", "submit_each", "submit_many"]
+
+
+_INSERT = insert(Job)
+_ATTRIBUTES = {attribute.columns[0].key: attribute.key for attribute in inspect(Job).column_attrs}  # by column
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def _record(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> lis
                 idempotency.point(session, order.tenant, key, holder.id)
             answers.append(Submission(holder, in_place=order.unique.on_conflict))
         else:
-            made.append(Job(**admission.admit(session, order, now).row(job_id, now)))
+            made.append(unsaved(admission.admit(session, order, now).row(job_id, now)))
             answers.append(Submission(made[-1]))
     _insert(session, made)
     return answers
@@ -126,12 +130,13 @@ def _insert(session: Session, made: Sequence[Job]) -> None:
         if job.run_at <= now and not holds.keeps(job, now) and flow.window.take(session, job.queue, now, job.priority):
             job.state, job.hinted_at = State.QUEUED, now
             hinted.append(flow.hint(job))
-    session.execute(insert(Job), [_values(job) for job in made])
+    session.connection().execute(_INSERT, [_columns(job) for job in made])
     labels.write(session, made)
     flow.offer(session, hinted)
     for (task, queue), count in Counter((job.task, job.queue) for job in made).items():
         after_commit(session, partial(metrics.submitted.labels(task, queue).inc, count))
 
 
-def _values(job: Job) -> dict[str, Any]:
-    return {name: value for name, value in vars(job).items() if name != "_sa_instance_state"}
+def _columns(job: Job) -> dict[str, Any]:
+    values = vars(job)
+    return {column: values[attribute] for column, attribute in _ATTRIBUTES.items()}

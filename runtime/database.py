@@ -80,7 +80,7 @@ def create_engine(url: str, patience: timedelta = timedelta(seconds=10)) -> sa.E
     """An engine that waits at most `patience` for a lock or a connection."""
     seconds = patience.total_seconds()
     common: dict[str, Any] = {
-        "json_serializer": lambda value: json.dumps(value, separators=(",", ":"), allow_nan=False),
+        "json_serializer": json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode,
         "json_deserializer": _from_json,
         "pool_timeout": seconds,
         "pool_size": 5,

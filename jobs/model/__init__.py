@@ -7,7 +7,7 @@ from jobs.model.columns import DEFAULT_TENANT
 from jobs.model.events import Event, Notice, Rulebook
 from jobs.model.fleet import Queue, Worker
 from jobs.model.holds import Cause, Hold
-from jobs.model.jobs import Job, Label
+from jobs.model.jobs import Job, Label, unsaved
 from jobs.model.journal import Audience, Entry
 from jobs.model.receipts import Receipt
 from jobs.model.rules import Endpoint, Source, Subscription
@@ -41,4 +41,5 @@ __all__ = [
     "Subscription",
     "Tick",
     "Worker",
+    "unsaved",
 ]
