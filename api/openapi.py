@@ -39,12 +39,18 @@ def describe(app: FastAPI) -> dict[str, Any]:
 def _answer_with_problems(document: dict[str, Any]) -> None:
     """Name the errors that each operation can answer with: those of the door, and those that its route declares."""
     for path, operations in document["paths"].items():
+        if path.startswith("/v1/") and _is_tagged(operations.get("get")):
+            operations["get"]["responses"]["304"] = {"description": "What If-None-Match names is still so"}
         for operation in operations.values():
             responses, by_route = operation["responses"], path != "/readyz"  # a probe's answer is no problem
             responses.pop("422", None)
             declared = {status: said["description"] for status, said in responses.items() if status >= "400" and by_route}
             usual = dict.fromkeys(_usual(path, operation) - responses.keys(), _PROBLEM["description"])
             responses |= {status: _PROBLEM | {"description": said} for status, said in (usual | declared).items()}
+
+
+def _is_tagged(read: dict[str, Any] | None) -> bool:
+    return read is not None and "application/json" in read["responses"]["200"].get("content", ())
 
 
 def _usual(path: str, operation: dict[str, Any]) -> set[str]:
