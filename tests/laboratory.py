@@ -5,8 +5,9 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -198,6 +199,13 @@ class Lab:
             clients.get().close()
         assert len(set(ids)) == count, "two requests share a job"
         return ids
+
+    @contextmanager
+    def paused(self, queue: str = "default") -> Iterator[None]:
+        """Within, no job of the queue begins: what is submitted is all there when a fault comes."""
+        assert self.client.post(f"/v1/queues/{queue}/pause").is_success
+        yield
+        assert self.client.post(f"/v1/queues/{queue}/resume").is_success
 
     def job(self, job_id: UUID | str) -> dict[str, Any]:
         """A job, whole, through HTTP."""

@@ -31,7 +31,8 @@ def test_no_job_is_lost_or_doubled_by_kills_of_a_worker(
             lab.workers[0].start()
         return time.monotonic()
 
-    accepted = lab.submit_calls(jobs, "/effect?ms=150")
+    with lab.paused():
+        accepted = lab.submit_calls(jobs, "/effect?ms=150")
     last = kill_in_mid_work()
     assert lab.wait_settled(120) == {State.SUCCEEDED: jobs}
     recovered = time.monotonic() - last

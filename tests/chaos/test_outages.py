@@ -82,7 +82,8 @@ def test_what_the_broker_forgets_is_offered_again(
                 threading.Event().wait(3)
         return time.monotonic()
 
-    accepted = lab.submit_calls(jobs, "/effect?ms=150")
+    with lab.paused():
+        accepted = lab.submit_calls(jobs, "/effect?ms=300")
     back = forget()
     assert lab.wait_settled(120) == {State.SUCCEEDED: jobs}
     assert lab.third_party.effects == set(accepted)
@@ -135,7 +136,8 @@ def test_a_ledger_that_is_away_refuses_in_a_second_and_then_everything_goes_on(
     away: float,
 ) -> None:
     lab = laboratory().start()
-    accepted = lab.submit_calls(jobs, "/effect?ms=300")
+    with lab.paused():
+        accepted = lab.submit_calls(jobs, "/effect?ms=300")
     lab.wait_progress()
     with _ledger_away(request, ledger_url, fault):
         gone = time.monotonic()
