@@ -122,7 +122,7 @@ class RangeIn(ReplayIn):
     since: Time
     until: Time
     type: Annotated[str | None, Field(max_length=255)] = None
-    dead: Annotated[bool, Field(description="Only those that nobody listened to.")] = False
+    dead: Annotated[bool, Field(strict=True, description="Only those that nobody listened to.")] = False
     cursor: UUID | None = None
 
 

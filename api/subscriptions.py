@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from api.orders import Span
 from api.schemas import PRIORITIES, Priority, QueueName, Tags, TaskName, Timeout
@@ -47,7 +47,7 @@ class SubscriptionIn(BaseModel):
     timeout: Timeout | None = None
     retry: RetryPolicy | None = None
     tags: Tags = []
-    paused: bool = False
+    paused: StrictBool = False
 
 
 class SubscriptionChange(BaseModel):
@@ -64,7 +64,7 @@ class SubscriptionChange(BaseModel):
     timeout: Timeout | None = None
     retry: RetryPolicy | None = None
     tags: Tags | None = None
-    paused: bool | None = None
+    paused: StrictBool | None = None
 
 
 class SubscriptionOut(BaseModel):

@@ -32,7 +32,7 @@ class Exponential(_Shape):
     kind: Literal["exponential"] = "exponential"
     initial: Span = timedelta(seconds=1)
     max: Span = timedelta(hours=1)
-    factor: Annotated[float, Field(ge=1, le=100)] = 2
+    factor: Annotated[float, Field(strict=True, ge=1, le=100)] = 2
     jitter: Literal["full", "none"] = "full"
 
     def strategy(self) -> wait_base:
@@ -67,7 +67,7 @@ class RetryPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 8
+    max_attempts: Annotated[int, Field(strict=True, ge=1, le=1000)] = 8
     backoff: Annotated[Exponential | Fixed | Listed, Field(discriminator="kind")] = Exponential()
     deadline: Annotated[Span | None, Field(description="Total time from acceptance; no attempt starts after it.")] = None
     retry_after_max: Annotated[Span, Field(description="The longest Retry-After that is honoured.")] = timedelta(hours=1)

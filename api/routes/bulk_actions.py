@@ -37,7 +37,7 @@ class ActionIn(BaseModel):
     filter: Annotated[
         FilterIn, Field(description="At least one criterion. For retry, state is failed unless it is given.")
     ] = FilterIn()
-    rate: Annotated[float | None, Field(ge=1, le=100_000, description="Jobs a second, at most.")] = None
+    rate: Annotated[float | None, Field(strict=True, ge=1, le=100_000, description="Jobs a second, at most.")] = None
     priority: Annotated[Priority | None, Field(description="For prioritise.")] = None
     delay: Annotated[Span | None, Field(description="For reschedule: from now; or give run_at.")] = None
     run_at: Annotated[Time | None, Field(description="For reschedule: not before this time.")] = None

@@ -39,8 +39,12 @@ class KeyIn(BaseModel):
     ] = None
     tasks: Annotated[Patterns, Field(description="The tasks whose jobs it reaches.", examples=[["stripe.*"]])] = []
     queues: Annotated[Patterns, Field(description="And the queues. Of none at all: any.")] = []
-    blind: Annotated[bool, Field(description="Hide payloads, results and errors from it; only with the scope read.")] = False
-    quota: Annotated[int | None, Field(ge=1, le=10_000_000, description="Requests a minute; TREADLE_QUOTA, if null.")] = None
+    blind: Annotated[
+        bool, Field(strict=True, description="Hide payloads, results and errors from it; only with the scope read.")
+    ] = False
+    quota: Annotated[
+        int | None, Field(strict=True, ge=1, le=10_000_000, description="Requests a minute; TREADLE_QUOTA, if null.")
+    ] = None
 
     @model_validator(mode="after")
     def _blind_reads(self) -> Self:

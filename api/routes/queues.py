@@ -58,8 +58,12 @@ class LimitsIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_running: Annotated[int | None, Field(ge=1, le=100_000, description="Jobs at once, over all workers.")] = None
-    rate: Annotated[float | None, Field(ge=0.001, le=100_000, description="Starts a second, over all workers.")] = None
+    max_running: Annotated[
+        int | None, Field(strict=True, ge=1, le=100_000, description="Jobs at once, over all workers.")
+    ] = None
+    rate: Annotated[
+        float | None, Field(strict=True, ge=0.001, le=100_000, description="Starts a second, over all workers.")
+    ] = None
 
 
 @router.get("")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
@@ -54,7 +54,7 @@ class ScheduleIn(BaseModel):
     catch_up: Annotated[
         CatchUp, Field(description="Due times missed by less are made up for; of older ones only the last.")
     ] = timedelta(minutes=1)
-    paused: bool = False
+    paused: StrictBool = False
 
 
 class ScheduleChange(BaseModel):
@@ -72,7 +72,7 @@ class ScheduleChange(BaseModel):
     retry: RetryPolicy | None = None
     tags: Tags | None = None
     catch_up: CatchUp | None = None
-    paused: bool | None = None
+    paused: StrictBool | None = None
 
 
 class ScheduleOut(BaseModel):

@@ -113,6 +113,41 @@ def test_what_is_wrong_is_pointed_at(body: Any, pointer: str, door: Door) -> Non
     assert [wrong["pointer"] for wrong in answer.json()["errors"]] == [pointer]
 
 
+ONE = {"task": "http.request", "payload": LINKS, "name": "one"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer"),
+    [
+        (
+            "POST",
+            "/v1/jobs",
+            {"task": "http.request", "payload": LINKS, "retry": {"max_attempts": "5"}},
+            "/retry/max_attempts",
+        ),
+        ("POST", "/v1/bulk-actions", {"verb": "retry", "filter": {"state": "failed"}, "rate": "5"}, "/rate"),
+        ("POST", "/v1/keys", {"name": "x", "quota": "5"}, "/quota"),
+        ("POST", "/v1/keys", {"name": "x", "scope": "read", "blind": 1}, "/blind"),
+        ("PATCH", "/v1/queues/default", {"max_running": "5"}, "/max_running"),
+        ("PATCH", "/v1/queues/default", {"rate": True}, "/rate"),
+        ("POST", "/v1/schedules", {**ONE, "every": "1h", "paused": 0}, "/paused"),
+        ("POST", "/v1/subscriptions", {**ONE, "types": ["order.*"], "paused": "yes"}, "/paused"),
+        (
+            "POST",
+            "/v1/events/replay",
+            {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z", "dead": 0},
+            "/dead",
+        ),
+    ],
+)
+def test_a_number_or_a_truth_is_not_taken_from_something_like_it(
+    method: str, path: str, body: dict[str, Any], pointer: str, door: Door
+) -> None:
+    answer = door.ask(method, path, json=body)
+    assert answer.status_code == 422
+    assert [wrong["pointer"] for wrong in answer.json()["errors"]] == [pointer]
+
+
 def test_values_outside_the_body_are_named_by_kind(door: Door) -> None:
     answer = door.ask("GET", "/v1/jobs?limit=0&state=dead")
     assert {wrong["pointer"] for wrong in answer.json()["errors"]} == {"/query/limit", "/query/state"}
