@@ -1,4 +1,4 @@
-"""`python -m bench`: rounds of Treadle, plain Celery, Treadle, plain Celery, … About two minutes."""
+"""`python -m bench`: rounds in which Treadle, plain Celery and what else is installed take turns. Some minutes."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import measures, report
+from bench import measures, others, report
 from bench.plain import PlainCelery
 from bench.sides import Side
 from bench.treadle import Treadle
@@ -20,11 +20,11 @@ say = Console(stderr=True).print
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(prog="bench", description="Treadle beside plain Celery.")
+    parser = argparse.ArgumentParser(prog="bench", description="Treadle beside plain Celery and other queues.")
     parser.add_argument("--postgres", action="store_true", help="keep the ledger in an embedded PostgreSQL, durable")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2, help="of each enqueue rate")
-    parser.add_argument("--jobs", type=int, default=600, help="to drain")
+    parser.add_argument("--seconds", type=float, default=3, help="of each enqueue rate")
+    parser.add_argument("--jobs", type=int, default=6_000, help="to drain")
     parser.add_argument("--idle", type=float, default=10, help="seconds of doing nothing")
     given = parser.parse_args()
     rounds: list[report.Round] = []
@@ -43,24 +43,34 @@ def main() -> None:
 
 def _round(sides: list[Side], given: argparse.Namespace) -> report.Round:
     found: report.Round = {side.name: {} for side in sides}
+    doors = [side for side in sides if side.door is not None]
     for connections in (1, 32):
-        for side in sides:
+        for side in doors:
             side.wipe()
             found[side.name] |= measures.enqueue(side, connections, given.seconds)
-    for side in sides:
+    for kind in ("noop", "io"):
+        for side in sides:
+            side.wipe()
+            sent = measures.send(side, kind, given.jobs)
+            if kind == "noop":
+                found[side.name] |= sent
+            if side.drains:
+                found[side.name] |= measures.drain(side, kind, given.jobs)
+    for side in doors:
         side.wipe()
-        found[side.name] |= measures.drain(side, given.jobs)
-    for side in sides:
-        found[side.name] |= measures.latency(side, rate=20, seconds=3)
-    for side, figures in zip(sides, measures.idle(sides, given.idle), strict=True):
+        side.start_working("noop")
+        found[side.name] |= measures.latency(side, rate=50, seconds=4)
+    for side, figures in zip(doors, measures.idle(doors, given.idle), strict=True):
         found[side.name] |= figures
+        if isinstance(side, Treadle):
+            found[side.name] |= measures.due(side, 10_000)
         side.stop_working()
     return found
 
 
 @contextmanager
 def _sides(*, postgres: bool) -> Iterator[list[Side]]:
-    """Both sides, up. Ledgers lie beside the bench, on a real disk: a commit is to cost what it costs."""
+    """All of them, up. The ledger lies beside the bench, on a real disk: a commit is to cost what it costs."""
     report.OUT.parent.mkdir(exist_ok=True)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="run-", dir=report.OUT.parent)))
@@ -68,17 +78,19 @@ def _sides(*, postgres: bool) -> Iterator[list[Side]]:
         marks = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="treadle-bench-", dir=shared)))
         broker = Valkey()
         stack.callback(broker.remove)
+        ledger = f"sqlite:///{folder / 'work.db'}"
         if postgres:
             server = Postgres(durable=True)
             stack.callback(server.remove)
-            ledgers = server.create_database(), server.create_database()
-        else:
-            ledgers = f"sqlite:///{folder / 'work.db'}", f"sqlite:///{folder / 'rated.db'}"
-        ours = Treadle(broker, marks / "treadle", folder, ledgers)
-        stack.callback(ours.close)
-        peer = PlainCelery(broker, marks / "celery", folder)
-        stack.callback(peer.close)
-        yield [ours, peer]
+            ledger = server.create_database()
+        sides: list[Side] = [
+            Treadle(broker, marks / "treadle", folder, ledger),
+            PlainCelery(broker, marks / "celery", folder),
+        ]
+        sides += others.installed(broker, marks)
+        for side in sides:
+            stack.callback(side.close)
+        yield sides
 
 
 main()

@@ -26,4 +26,9 @@ def count(path: Path) -> int:
 
 def waits(path: Path) -> list[float]:
     """Each job's seconds from being sent to its first line."""
-    return [began - sent for sent, began in _MARK.iter_unpack(path.read_bytes())]
+    return [began - sent for sent, began in moments(path)]
+
+
+def moments(path: Path) -> list[tuple[float, float]]:
+    """When each job was sent, and began: in seconds of the monotonic clock."""
+    return list(_MARK.iter_unpack(path.read_bytes()))

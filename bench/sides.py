@@ -1,31 +1,41 @@
-"""The two that are compared: each a door, a worker of 8 threads and a scheduler, on one Valkey."""
+"""Those that are compared: each a way in, workers, and what else it needs, on one Valkey."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import redis
 
 from tests.laboratory import Part
 from tests.servers import Valkey
 
-THREADS = 8
+PROCESSES = 2  # of workers, as the machine has cores
+IN_FLIGHT = 100  # jobs at once, of those that wait
+
+Kind = Literal["noop", "io"]
 
 
 class Side:
-    """One of the two."""
+    """One of them."""
 
     name = "side"
-    door: int  # the API's port
-    rated_door: int  # the port of the API whose rates are taken
-    api: Part  # the process behind `rated_door`
-    parts: list[Part]  # API, worker, scheduler
+    door: int | None = None  # the API's port, if it has one
+    api: Part  # the process behind it
+    drains = True  # whether its workers are measured
 
     def __init__(self, broker: Valkey, marks: Path) -> None:
         self.broker, self.marks = broker, marks
-        self.running: list[Part] = []  # worker, scheduler
+        self.running: list[Part] = []  # workers, and a scheduler
 
-    def request(self, at: float = 0.0, *, rated: bool = False) -> bytes:
-        """A job, as bytes for a door."""
+    def request(self, at: float = 0.0) -> bytes:
+        """A job, as bytes for its door."""
+        raise NotImplementedError
+
+    def send(self, kind: Kind, count: int) -> None:
+        """Send so many jobs by the fastest call that it has."""
+        raise NotImplementedError
+
+    def workers(self, kind: Kind) -> list[Part]:
+        """The parts that run jobs of a kind as this side is meant to, not started."""
         raise NotImplementedError
 
     def check(self, count: int) -> None:
@@ -37,21 +47,23 @@ class Side:
         raise NotImplementedError
 
     def body(self, at: float = 0.0) -> dict[str, Any]:
-        """What the job is given: some 200 bytes."""
+        """What a job is given: some 200 bytes."""
         return {"at": at, "marks": str(self.marks), "text": "x" * 160}
 
-    def start_working(self) -> None:
-        """Start worker and scheduler."""
+    def start_working(self, kind: Kind) -> None:
+        """Start what runs jobs of a kind."""
+        self.running = self.workers(kind)
         for part in self.running:
             part.start()
 
     def stop_working(self) -> None:
-        """Stop them."""
+        """Stop it."""
         for part in self.running:
-            part.stop()
+            part.remove()
+        self.running = []
 
     def wipe(self) -> None:
-        """Forget all jobs; the workers are not running. kombu's routing tables stay, its producers rely on them."""
+        """Forget all jobs; no worker runs. kombu's routing tables stay, its producers rely on them."""
         self.marks.write_bytes(b"")
         with redis.Redis.from_url(self.broker_url) as client:
             for key in client.scan_iter(count=1000):
