@@ -33,10 +33,13 @@ class Taken(NamedTuple):
     """A claimed job: what its attempt needs of the row."""
 
     worker: UUID
+    started_at: datetime
     id: UUID
     epoch: int
+    tenant: str
     task: str
     queue: str
+    callback: str | None
     payload: Any
     account: str | None
     retry: dict[str, Any]
@@ -71,17 +74,12 @@ _CLAIM = (
         state=CLAIM.target, parked_at=None, waits_for=None, progress=None,
         epoch=Job.epoch + 1, attempt=Job.attempt + 1, worker=bindparam("claimant"), started_at=bindparam("at"),
     )
-    .returning(*_TAKEN[1:])
+    .returning(*_TAKEN[2:])
 )  # fmt: skip
 
 _BEGIN = insert(Attempt)
 
-_HELD = (
-    select(Job.id, Job.epoch, Job.worker, Job.tenant, Job.task, Job.queue, Job.callback, Job.started_at)
-    .where(Job.id.in_(bindparam("held", expanding=True)), Job.state.in_(SUCCEED.sources))
-    .order_by(Job.id)
-    .with_for_update()
-)
+_SUCCEEDED = select(Job.id, Job.epoch).where(Job.id.in_(bindparam("ended", expanding=True)), Job.state == State.SUCCEEDED)
 _SUCCEED = (
     update(Job)
     .where(Job.id == bindparam("job"), Job.epoch == bindparam("claimed"), Job.worker == bindparam("claimant"))
@@ -102,9 +100,9 @@ def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: date
     """Take queued jobs, each for one attempt; left out are those not there to be taken (a stale hint, a paused queue)."""
     connection = session.connection()
     asked = {"wanted": list(job_ids), "claimant": worker, "at": now}
-    taken = [Taken(worker, *row) for row in connection.execute(_CLAIM, asked)]
+    taken = [Taken(worker, now, *row) for row in connection.execute(_CLAIM, asked)]
     if taken:
-        connection.execute(_BEGIN, [_begun(job, now) for job in taken])
+        connection.execute(_BEGIN, [_begun(job) for job in taken])
         after_commit(session, partial(_observe_waits, [(job.queue, now - job.run_at) for job in taken]))
     return {job.id: job for job in taken}
 
@@ -122,41 +120,40 @@ def _observe_waits(waits: Iterable[tuple[str, timedelta]]) -> None:
             observe(max(0.0, wait.total_seconds()))
 
 
-def _begun(job: Taken, now: datetime) -> dict[str, Any]:
-    return {"job_id": job.id, "epoch": job.epoch, "number": job.attempt, "worker": job.worker, "started_at": now}
+def _begun(job: Taken) -> dict[str, Any]:
+    return {"job_id": job.id, "epoch": job.epoch, "number": job.attempt, "worker": job.worker, "started_at": job.started_at}
 
 
-def succeed_all(session: Session, ended: Sequence[tuple[Claim, Succeeded]], now: datetime) -> list[bool]:
+def succeed_all(session: Session, ended: Sequence[tuple[Taken, Succeeded]], now: datetime) -> list[bool]:
     """Record attempts that returned. For each, whether it was recorded: False if its claim has been overtaken."""
-    known = _succeed_quietly(session, ended, now)
-    return [claim in known or settle(session, claim, verdict, now) is not None for claim, verdict in ended]
+    untold = [(job, verdict) for job, verdict in ended if not outbox.is_told(session, job, SUCCEED.target)]
+    recorded = _succeed_quietly(session, untold, now)
+    return [job.id in recorded or settle(session, job.claim, verdict, now) is not None for job, verdict in ended]
 
 
-def _succeed_quietly(session: Session, ended: Sequence[tuple[Claim, Succeeded]], now: datetime) -> set[Claim]:
-    """Record at once the successes that nobody is to be told of. Returns which; the others remain to be settled."""
-    connection = session.connection()
-    held = {row.id: row for row in connection.execute(_HELD, {"held": [claim.job_id for claim, _ in ended]})}
-    quiet = {claim: (held[claim.job_id], verdict) for claim, verdict in ended if _is_quiet(session, claim, held)}
+def _succeed_quietly(session: Session, ended: Sequence[tuple[Taken, Succeeded]], now: datetime) -> set[UUID]:
+    """Record at once the successes that nobody is to be told of. Returns of which jobs; the others were overtaken."""
     given = [
-        {"job": claim.job_id, "claimed": claim.epoch, "claimant": claim.worker, "at": now, "returned": verdict.result}
-        for claim, (_, verdict) in quiet.items()
+        {"job": job.id, "claimed": job.epoch, "claimant": job.worker, "at": now, "returned": verdict.result}
+        for job, verdict in ended
     ]
-    if given:
-        connection.execute(_SUCCEED, given)
-        connection.execute(_ENDED, given)
-        after_commit(session, partial(_count_successes, [row for row, _ in quiet.values()], now))
-    return set(quiet)
+    if not given:
+        return set()
+    connection = session.connection()
+    jobs = [job for job, _ in ended]
+    if connection.execute(_SUCCEED, given).rowcount != len(given):
+        those = {tuple(row) for row in connection.execute(_SUCCEEDED, {"ended": [job.id for job in jobs]})}
+        jobs = [job for job in jobs if (job.id, job.epoch) in those]
+    if jobs:
+        connection.execute(_ENDED, [{"job": job.id, "claimed": job.epoch, "at": now} for job in jobs])
+        after_commit(session, partial(_count_successes, jobs, now))
+    return {job.id for job in jobs}
 
 
-def _is_quiet(session: Session, claim: Claim, held: dict[UUID, Any]) -> bool:
-    row = held.get(claim.job_id)
-    return row is not None and (row.epoch, row.worker) == claim[1:] and not outbox.is_told(session, row, SUCCEED.target)
-
-
-def _count_successes(rows: Iterable[Any], now: datetime) -> None:
+def _count_successes(jobs: Iterable[Taken], now: datetime) -> None:
     kinds: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
-    for row in rows:
-        kinds[row.task, row.queue].append(row.started_at)
+    for job in jobs:
+        kinds[job.task, job.queue].append(job.started_at)
     for (task, queue), starts in kinds.items():
         metrics.finished.labels(task, queue, SUCCEED.target).inc(len(starts))
         _count(task, Ending.SUCCEEDED, now, starts)

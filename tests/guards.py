@@ -46,7 +46,7 @@ GUARDS = (
         "so does a success that is recorded with others",
         "jobs.attempts:_succeed_quietly",
         lambda succeed: (
-            lambda session, ended, now: succeed(session, _as_held_now(session, ended), now) and dict(ended).keys()
+            lambda session, ended, now: succeed(session, _as_held_now(session, ended), now) and {job.id for job, _ in ended}
         ),
         f"{LEDGER}_moves.py::test_a_late_success_among_others_is_refused_and_theirs_are_recorded",
     ),
@@ -126,8 +126,8 @@ def _claim_anything(returned: Any) -> Any:
 
 
 def _as_held_now(session: Session, ended: Any) -> Any:
-    jobs = [(session.get_one(Job, claim.job_id), claim, success) for claim, success in ended]
-    return [(type(claim)(job.id, job.epoch, job.worker), success) for job, claim, success in jobs]
+    rows = [(session.get_one(Job, job.id), job, success) for job, success in ended]
+    return [(job._replace(epoch=row.epoch, worker=row.worker), success) for row, job, success in rows]
 
 
 def _beat(worker: Any) -> sa.Update:

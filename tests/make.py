@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from jobs import attempts, flow, liveness, schedules, store
-from jobs.attempts import Claim
+from jobs.attempts import Claim, Taken
 from jobs.model import Base, Job, Schedule
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import Reason, State
@@ -67,6 +67,12 @@ def claim(session: Session, job_id: UUID, worker_id: UUID, now: datetime) -> Job
     """The job's row, if the worker could claim it."""
     taken = attempts.claim_all(session, [job_id], worker_id, now)
     return session.get(Job, job_id, populate_existing=True) if taken else None
+
+
+def taken(row: Job, claimed: Claim | None = None) -> Taken:
+    """What a worker knows of a job that it has claimed."""
+    job = Taken(*(getattr(row, name) for name in Taken._fields))
+    return job if claimed is None else job._replace(epoch=claimed.epoch, worker=claimed.worker)
 
 
 def claim_of(running: Job) -> Claim:

@@ -44,7 +44,7 @@ def attempt(task: Task, job: Taken, member: Member) -> tuple[Running, Verdict]:
 def begin(job: Taken, member: Member) -> Running:
     """Enter the attempt on the process's roll."""
     deadline = clock.monotonic() + job.timeout.total_seconds()
-    running = Running(job.claim, job.task, deadline)
+    running = Running(job, deadline)
     member.roll.add(running)
     return running
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from math import isfinite
 from uuid import UUID
 
-from jobs.attempts import Claim
+from jobs.attempts import Claim, Taken
 from jobs.model import Job
 from runtime import clock, metrics
 
@@ -22,8 +22,7 @@ LONGEST_LINE = 2000  # characters
 class Running:
     """One attempt in progress. `lines` and `progress` wait here until they are written to the ledger."""
 
-    claim: Claim
-    task: str
+    job: Taken
     deadline: float  # monotonic seconds
     cancelled: threading.Event = field(default_factory=threading.Event)
     on_cancel: Callable[[], object] = lambda: None
@@ -34,6 +33,16 @@ class Running:
     progress: dict[str, object] | None = None
     said: int = 0  # lines, so far
     steps: int = 0  # of progress, so far
+
+    @property
+    def claim(self) -> Claim:
+        """The right to run it."""
+        return self.job.claim
+
+    @property
+    def task(self) -> str:
+        """The name of its task."""
+        return self.job.task
 
     @property
     def counts(self) -> bool:

@@ -48,7 +48,7 @@ def _settle_all(session: Session, ended: Sequence[tuple[Running, Verdict]]) -> l
 
 def _succeed_all(session: Session, ended: Sequence[tuple[Running, Succeeded]]) -> list[bool]:
     _write_records(session, ended)
-    return attempts.succeed_all(session, [(running.claim, success) for running, success in ended], clock.now())
+    return attempts.succeed_all(session, [(running.job, success) for running, success in ended], clock.now())
 
 
 def _write_records(session: Session, ended: Sequence[tuple[Running, Any]]) -> None:

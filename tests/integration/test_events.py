@@ -317,7 +317,7 @@ def test_what_a_job_says_of_itself_is_told_to_who_listens() -> None:
     subscribe(types=["job.log", "job.progress"])
     with transaction() as session:
         job = make.job(session, State.RUNNING)
-        running = Running(make.claim_of(job), job.task, 0)
+        running = Running(make.taken(job), 0)
         running.write_line("info", "half done")
         running.write_progress(1, 2, "half")
         write_record(session, running)

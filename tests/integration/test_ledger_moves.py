@@ -304,7 +304,8 @@ def test_a_late_success_among_others_is_refused_and_theirs_are_recorded(clock: C
     before = stands(overtaken.id)
     job, claim = running(clock)
     with transaction() as session:
-        recorded = attempts.succeed_all(session, [(old, make.SUCCESS), (claim, make.SUCCESS)], clock.now())
+        both = [(make.taken(overtaken, old), make.SUCCESS), (make.taken(job, claim), make.SUCCESS)]
+        recorded = attempts.succeed_all(session, both, clock.now())
     assert recorded == [False, True]
     assert stands(overtaken.id) == before
     assert stands(job.id)["state"] is State.SUCCEEDED

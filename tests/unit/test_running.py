@@ -6,13 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.attempts import Claim
+from jobs.model import unsaved
+from runtime import clock
+from tests import make
 from workers.running import MOST_LINES, MOST_STEPS, Running
 
 
 @pytest.fixture
 def running() -> Running:
-    return Running(Claim(uuid4(), 1, uuid4()), "test.echo", 0.0)
+    return Running(make.taken(unsaved(make.order().row(uuid4(), clock.now()))), 0.0)
 
 
 def test_each_step_is_kept_for_who_watches_and_the_last_for_the_row(running: Running) -> None:
