@@ -15,18 +15,25 @@ SAID = {"follow": "GET", "can_show": "GET", "can_change": "PATCH"}
 
 
 def asked() -> set[tuple[str, str]]:
-    """What the commands ask for, as it is written: `ask(METHOD, PATH, …)`, `follow(PATH, …)`, `can_show(app, PATH)`."""
+    """What the commands ask for, as it is written: `ask(METHOD, PATH, …)`, `follow(PATH, …)`, `can_show(app, PATH)`.
+
+    `partial(door.ask, METHOD, PATH, …)` is one of them too.
+    """
     found = set()
     for path in CLI.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if not isinstance(node, ast.Call):
+                continue
+            is_partial = isinstance(node.func, ast.Name) and node.func.id == "partial"
+            called = node.args[0] if is_partial else node.func
+            if isinstance(called, ast.Attribute):
                 words = [
                     given.value for given in node.args if isinstance(given, ast.Constant) and isinstance(given.value, str)
                 ]
-                if node.func.attr == "ask" and len(words) >= 2:
+                if called.attr == "ask" and len(words) >= 2:
                     found.add((words[0], words[1]))
-                elif node.func.attr in SAID and words:
-                    found.add((SAID[node.func.attr], words[0]))
+                elif called.attr in SAID and words:
+                    found.add((SAID[called.attr], words[0]))
     return found
 
 
