@@ -64,10 +64,10 @@ def record(some: list[Arrival]) -> None:
         events.record(session, some)
 
 
-def submit() -> None:
+def submit(metadata: dict[str, str] | None = None) -> None:
     """As many jobs in one transaction as `arrivals` has events."""
     with transaction() as session:
-        submit_many(session, [(Order("test.echo", {"order": 1}, "default"), None)] * BATCH)
+        submit_many(session, [(Order("test.echo", {"order": 1}, "default", metadata=metadata or {}), None)] * BATCH)
 
 
 def cost(*works: Callable[[], object]) -> list[float]:

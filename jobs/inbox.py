@@ -55,7 +55,7 @@ def put(session: Session, rows: Sequence[Row]) -> set[UUID]:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     once = dialect.insert(Event).on_conflict_do_nothing().returning(Event.id)
     in_order = sorted(rows, key=lambda row: (row["source"], row["source_id"]))  # two batches must not lock crosswise
-    return set(session.scalars(once, in_order))
+    return set(session.connection().scalars(once, in_order))
 
 
 def recall(session: Session, tenant: str, keys: set[tuple[str, str]]) -> Sequence[Event]:

@@ -9,6 +9,9 @@ from sqlalchemy.orm import Session
 from jobs.model import Job, Label
 
 
+_INSERT = insert(Label)
+
+
 def of_tag(tag: str) -> str:
     """A tag as a label."""
     return f"tag {tag}"
@@ -26,4 +29,4 @@ def write(session: Session, jobs: Iterable[Job]) -> None:
         labels = {*map(of_tag, job.tags), *(of_metadata(name, value) for name, value in job.meta.items())}
         rows += ({"tenant": job.tenant, "label": label, "job_id": job.id} for label in labels)
     if rows:
-        session.execute(insert(Label), rows)
+        session.connection().execute(_INSERT, rows)
