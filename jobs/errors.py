@@ -216,3 +216,6 @@ class Cancelled(Exception):
 
 class LeaseLost(Exception):
     """This worker could not renew its lease, so it may start no outside call for the job."""
+
+    def __init__(self, why: str = "the worker's lease had run out, so nobody was called") -> None:
+        super().__init__(why)

@@ -8,6 +8,7 @@ from jobs.errors import (
     Ambiguous,
     Cancelled,
     Duplicate,
+    LeaseLost,
     RateLimited,
     Rejected,
     Snooze,
@@ -107,7 +108,7 @@ def judge(
             return Stopped()
         case Ambiguous() if policy.on_unknown in _given_up(error):
             return Failed(Reason.UNKNOWN_OUTCOME, kept)
-        case RateLimited() | TaskError(account=str()):
+        case RateLimited() | TaskError(account=str()) | LeaseLost():
             return _later_or_fail(error, attempt + waits, age, policy, kept)
         case Unauthorized():
             return Failed(Reason.UNAUTHORIZED, kept)
@@ -134,14 +135,16 @@ def _given_up(error: Ambiguous) -> set[str]:
     return {"fail", "confirm"} if isinstance(error, Unconfirmed) else {"fail"}
 
 
-def _later_or_fail(error: TaskError, tries: int, age: timedelta, policy: RetryPolicy, kept: dict[str, Any]) -> Verdict:
-    """What is no fault of the job (a rate limit, an account that fails) spends no attempt; so time alone bounds it."""
+def _later_or_fail(
+    error: TaskError | LeaseLost, tries: int, age: timedelta, policy: RetryPolicy, kept: dict[str, Any]
+) -> Verdict:
+    """What is no fault of the job (a rate limit, an account, its worker) spends no attempt; so time alone bounds it."""
     delay = max(_delay(error, tries, policy), LEAST)
     if age + delay > (PATIENCE if policy.deadline is None else policy.deadline):
         return Failed(
             Reason.EXHAUSTED, kept | {"message": f"{kept['message']} (and longer than its deadline it cannot wait)"}
         )
-    return Snoozed(delay, kept["message"], kept, error.account)
+    return Snoozed(delay, kept["message"], kept, error.account if isinstance(error, TaskError) else None)
 
 
 def _delay(error: BaseException, tries: int, policy: RetryPolicy) -> timedelta:

@@ -10,7 +10,7 @@ import structlog
 from pydantic_core import to_jsonable_python
 
 from jobs.attempts import Taken
-from jobs.errors import Cancelled, Invalid, LeaseLost, Rejected, TaskError, TimedOut, Transient
+from jobs.errors import Cancelled, Invalid, LeaseLost, Rejected, TaskError, TimedOut
 from jobs.outcome import Stopped, Succeeded, Verdict, describe, judge
 from jobs.policy import RetryPolicy
 from jobs.receipts import Book
@@ -101,8 +101,6 @@ def _context(job: Taken, running: Running, member: Member) -> Context:
 def _judged(error: BaseException, job: Taken) -> Verdict:
     known = isinstance(error, TaskError | Cancelled | LeaseLost)
     kept = describe(error, None if known else "".join(traceback.format_exception(error)))
-    if isinstance(error, LeaseLost):
-        error = Transient("this worker lost its lease before the call")
     policy = RetryPolicy.model_validate(job.retry)
     return judge(
         error,

@@ -37,7 +37,7 @@ def host(library: Path, tmp_path: Path) -> HostClock:
 @pytest.fixture
 def lab(laboratory: Callable[..., Lab], host: HostClock) -> Iterator[Lab]:
     """A laboratory that lives by the host's clock. Nothing runs yet."""
-    made = laboratory()
+    made = laboratory(door_patience="10s")
     made.environment.update(host.environment)
     return made
 

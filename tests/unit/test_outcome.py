@@ -44,7 +44,6 @@ ERRORS = [  # error, verdict with attempts left, reason once they are spent
     (Ambiguous("no answer"), AGAIN, Reason.EXHAUSTED),
     (TimedOut("too long"), AGAIN, Reason.TIMEOUT),
     (TaskError("of no kind"), AGAIN, Reason.EXHAUSTED),
-    (LeaseLost("the lease is over"), AGAIN, Reason.EXHAUSTED),
     (RuntimeError("a bug"), AGAIN, Reason.EXHAUSTED),
     (KeyError("a bug"), AGAIN, Reason.EXHAUSTED),
     (MemoryError(), AGAIN, Reason.EXHAUSTED),
@@ -106,8 +105,10 @@ def test_a_retry_after_is_honoured_up_to_its_cap(asked: float, waited: float) ->
 
 @pytest.mark.parametrize("attempt", [1, 3, 99])
 @pytest.mark.parametrize("policy", [POLICY, CAREFUL, ASKING])
-def test_a_rate_limit_spends_no_attempt(attempt: int, policy: RetryPolicy) -> None:
-    error = RateLimited("slowly", status=429)
+@pytest.mark.parametrize(
+    "error", [RateLimited("slowly", status=429), LeaseLost("slowly")], ids=lambda error: type(error).__name__
+)
+def test_what_is_no_fault_of_the_job_spends_no_attempt(error: Exception, attempt: int, policy: RetryPolicy) -> None:
     assert judged(error, attempt=attempt, policy=policy) == Snoozed(HALF_MINUTE, "slowly", describe(error))
 
 
