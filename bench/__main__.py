@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3, help="of each enqueue rate")
     parser.add_argument("--jobs", type=int, default=6_000, help="to drain")
     parser.add_argument("--idle", type=float, default=10, help="seconds of doing nothing")
+    parser.add_argument("--page", type=Path, help="write the table between the marks of this page too")
     given = parser.parse_args()
     rounds: list[report.Round] = []
     loads: list[float] = []
@@ -38,6 +39,8 @@ def main() -> None:
     under = report.conditions("PostgreSQL" if given.postgres else "SQLite", given.rounds, loads)
     report.show(work, under)
     report.write(work, under)
+    if given.page:
+        report.into(given.page, work, under)
     say(f"written to {report.OUT}")
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 Round = dict[str, dict[str, float]]  # side → work → figure
+_BEGIN, _END = "<!-- figures: written by `python -m bench --page` -->", "<!-- end of figures -->"
 OUT = Path(__file__).parent / "out" / "latest.json"
 
 
@@ -79,6 +80,25 @@ def write(work: dict[str, Any], under: dict[str, Any]) -> None:
     """The same for programs."""
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps({"work": work, "conditions": under}, indent=2) + "\n")
+
+
+def into(page: Path, work: dict[str, Any], under: dict[str, Any]) -> None:
+    """The table, between the marks of a page."""
+    low, high = under["load_average"]
+    lines = ["| work | Treadle | others | Treadle ÷ other |", "|---|---|---|---|"]
+    for name, row in work.items():
+        ranges, between = row["ranges"], row["ranges of ratios"]
+        others = [f"{side} {_cell(figure, ranges[side])}" for side, figure in row["peers"].items()]
+        ratios = [_cell(row["ratios"].get(side), between.get(side)) for side in row["peers"]]
+        lines.append(f"| {name} | {_cell(row['ours'], ranges['ours'])} | {'<br>'.join(others)} | {'<br>'.join(ratios)} |")
+    versions = ", ".join(f"{name} {number}" for name, number in under["versions"].items())
+    lines += [
+        "",
+        f"{under['rounds']} rounds, ended {under['at']}, ledger on {under['ledger']}, {under['cores']} cores, load average",
+    ]
+    lines += [f"{low:g} to {high:g}, Python {under['python']}; {versions}."]
+    before, _, rest = page.read_text().partition(_BEGIN)
+    page.write_text("\n".join([f"{before}{_BEGIN}", *lines, f"{_END}{rest.partition(_END)[2]}"]))
 
 
 def _cell(middle: float | None, ends: list[float] | None) -> str:
