@@ -34,7 +34,7 @@ def attempt(task: Task, job: Taken, member: Member) -> tuple[Running, Verdict]:
         verdict: Verdict = Succeeded(_storable(_call(task, job, seen, running)))
     except BaseException as error:  # noqa: BLE001 - SystemExit in a task must not end the worker
         verdict = _judged(error, job)
-        if running.cancelled.is_set() and isinstance(error, CancelledError):
+        if running.cancelled and isinstance(error, CancelledError):
             verdict = Stopped()
     finally:
         context.leave(token)
@@ -91,7 +91,7 @@ def _context(job: Taken, running: Running, member: Member) -> Context:
         traceparent=job.traceparent,
         write_line=say,
         write_progress=running.write_progress,
-        is_cancelled=running.cancelled.is_set,
+        is_cancelled=lambda: running.cancelled,
         is_trusted=lambda: member.is_trusted and not running.fenced,
         book=Book(running.claim, write),
         at_least_once=job.retry["on_unknown"] == "retry",
@@ -114,6 +114,8 @@ def _judged(error: BaseException, job: Taken) -> Verdict:
 
 def _storable(result: Any) -> Any:
     """The result as JSON; a result that is too large is replaced by its size and its head, since the work is done."""
+    if result is None:
+        return None
     plain = to_jsonable_python(result, fallback=repr, inf_nan_mode="null")
     text = json.dumps(plain, ensure_ascii=True)
     if len(text) > settings().result_limit:

@@ -1,6 +1,5 @@
 """One attempt, from a claimed job to what Celery and Flower are told of it: run → judge → settle → tell."""
 
-import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -112,8 +111,8 @@ def _succeeded(running: Running, member: Member, recorded: bool, tell: Callable[
 def _leave(running: Running, member: Member, state: str, reason: str | None = None) -> None:
     member.roll.remove(running)
     member.roll.let_go(running.claim.job_id)
-    level = logging.DEBUG if state == State.SUCCEEDED else logging.INFO
-    log.log(level, "attempt ended", job_id=str(running.claim.job_id), task=running.task, state=state, reason=reason)
+    say = log.debug if state == State.SUCCEEDED else log.info
+    say("attempt ended", job_id=running.claim.job_id, task=running.task, state=state, reason=reason)
 
 
 def _ended(settled: Job | None) -> Ended | None:

@@ -75,7 +75,7 @@ def _await(child: "subprocess.Popen[bytes]", running: Running) -> int:
 def _left(job: Taken, running: Running, code: int, had_begun: bool) -> Job | None:
     if running.fenced:
         return running.settled
-    if running.cancelled.is_set() and code != 0:
+    if running.cancelled and code != 0:
         return settle(running, Stopped())
     if code == 0:
         with snapshot() as session:

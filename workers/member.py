@@ -110,7 +110,7 @@ class Member:
                 write_record(session, running)
         wanted = {claim.job_id for claim, cancel_requested in held if cancel_requested}
         for running in snapshot:
-            if running.claim.job_id in wanted and not running.cancelled.is_set():
+            if running.claim.job_id in wanted and not running.cancelled:
                 running.cancel()
         for claim, _ in held:
             if not self.roll.has_in_hand(claim.job_id):

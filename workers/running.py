@@ -24,7 +24,7 @@ class Running:
 
     job: Taken
     deadline: float  # monotonic seconds
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    cancelled: bool = False  # someone wants it to stop
     on_cancel: Callable[[], object] = lambda: None
     fenced: bool = False  # given up: whatever it still does is not recorded
     ended: bool = False  # its outcome is on its way to the ledger
@@ -76,7 +76,7 @@ class Running:
 
     def cancel(self) -> None:
         """Tell the task that its job is to be cancelled."""
-        self.cancelled.set()
+        self.cancelled = True
         self.on_cancel()
 
 
