@@ -249,7 +249,7 @@ class Lab:
                 wait([doing], 0.1)
             return doing.result()
 
-    def wait_progress(self, seconds: float = 30) -> None:
+    def wait_progress(self, seconds: float = 60) -> None:
         """Wait until the third party has answered one more call."""
         before = self.third_party.count()
         wait_until(lambda: self.third_party.count() > before, seconds, "one more call to the third party")

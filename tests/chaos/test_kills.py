@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs.states import State
+from jobs.states import FINAL, State
 from tests.chaos.conftest import Record
 from tests.chaos.forms import forms
 from tests.laboratory import ChildOf, Lab, Monkey
@@ -51,10 +51,14 @@ def test_no_job_is_lost_or_doubled_by_kills_of_prefork_children(
     worker = lab.workers[0]
     monkey = Monkey([ChildOf(worker)], every=0.5)
     lab.wait_for(lab.submit())
-    monkey.torment(lambda: lab.submit_calls(jobs, "/effect?ms=80"), kills)
+    with lab.paused():
+        lab.submit_calls(jobs, "/effect?ms=200")
+    lab.wait_progress()
+    monkey.torment(lambda: wait_until(lambda: not set(lab.states()) - FINAL, 200, "all jobs to be final"), kills)
     assert lab.wait_settled(120) == {State.SUCCEEDED: jobs + 1}
     recovered = time.monotonic() - monkey.last
     extra = lab.starts() - jobs - 1
+    assert extra, "no child had a job when it was killed"
     assert extra <= monkey.kills.total(), "a death costs the one job that the child had"
     lost = f"0 of {jobs} lost, 0 doubled in {monkey.kills.total()} kills; {extra} extra starts"
     record(2, "pool child killed", "19 of 500 lost in 20 kills", lost, recovered)
