@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-PATIENCE = 60.0  # seconds for a server to start or stop, on a machine that is busy
+PATIENCE = 120.0  # seconds for a server to start or stop, on a machine that is busy
 
 # Becomes the server: gives up root if asked to, and asks Linux for SIGKILL when the parent dies.
 _LAUNCH = """
