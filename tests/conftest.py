@@ -32,11 +32,10 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under `-n` a file stays in one process, and the chaos tests keep to one: each wants the machine to itself."""
+    """The chaos tests begin first: their files are the longest, and under `-n` a file stays in one process."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/chaos/"))
     for item in items:
         assert " at 0x" not in item.nodeid, f"{item.nodeid} has another name in each process: give its values ids"
-        place = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("chaos" if place.startswith("tests/chaos/") else place))
 
 
 def _absent(what: str, why: BaseException) -> None:
