@@ -1,0 +1,153 @@
+"""Hints that one turn of Celery's loop brings are claimed together, and each slot is free again whatever comes of it."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from celery.worker import state
+
+from jobs.attempts import Taken
+from workers import claims, hints
+from workers.execute import Ended
+from workers.hints import Intake
+from workers.member import Member
+
+
+class Pool:
+    """A pool that runs nothing, but says what it was asked to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.is_open = True
+
+    def run(self, _: Callable[..., object], *given: Any) -> bool:
+        self.asked.append(given)
+        return self.is_open
+
+    def wake(self) -> None: ...
+
+
+class Consumer:
+    """As much of Celery's as a hint meets."""
+
+    hostname = "worker@here"
+
+    def __init__(self) -> None:
+        self.pool, self.strategies = Pool(), {"test.echo": object()}
+        self.turn: list[Callable[[], object]] = []
+        self.hub = SimpleNamespace(call_soon=self.turn.append)
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self.event_dispatcher = SimpleNamespace(send=lambda kind, **fields: self.said.append((kind, fields)))
+
+    def end_turn(self) -> None:
+        while self.turn:
+            self.turn.pop()()
+
+
+@pytest.fixture
+def consumer() -> Iterator[Consumer]:
+    yield Consumer()
+    state.reset_state()
+
+
+@pytest.fixture
+def member(monkeypatch: pytest.MonkeyPatch) -> Member:
+    """This process's, whose lease holds."""
+    made = Member("threads", ["default"], 4, id=uuid4(), always_trusted=True)
+    monkeypatch.setattr(hints, "present", lambda: made)
+    return made
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, outcome: "list[Taken | None] | Exception") -> list[list[UUID]]:
+    """Have every claim end so. Returns what was claimed, a list for each time."""
+    asked: list[list[UUID]] = []
+
+    def begin(job_ids: list[UUID], member: Member) -> "Future[list[Taken | None]]":
+        asked.append(job_ids)
+        claiming: Future[list[Taken | None]] = Future()
+        for job_id in job_ids:
+            member.roll.grasp(job_id)
+        if isinstance(outcome, Exception):
+            claiming.set_exception(outcome)
+        else:
+            claiming.set_result(outcome)
+        return claiming
+
+    monkeypatch.setattr(claims, "begin", begin)
+    return asked
+
+
+def job(job_id: UUID) -> Taken:
+    return Taken(**dict.fromkeys(Taken._fields) | {"id": job_id, "epoch": 1, "worker": uuid4()})  # type: ignore[arg-type]
+
+
+def test_the_hints_of_a_turn_are_claimed_together(
+    consumer: Consumer, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = uuid4(), uuid4()
+    asked = answer(monkeypatch, [job(first), None])
+    intake, turns = Intake(consumer), list[None]()
+    intake.on_turn = lambda: turns.append(None)
+    for job_id in (first, second):
+        assert intake.take(job_id, "test.echo", "default")
+    assert len(state.reserved_requests) == 2, "their slots are taken from the moment they are read"
+    consumer.end_turn()
+    assert (asked, len(turns)) == ([[first, second]], 1)
+    assert [(hint.job_id, taken.id) for hint, taken, _ in consumer.pool.asked] == [(first, first)]
+    assert [request.job_id for request in state.reserved_requests] == [first], "a stale one's slot is free"
+    assert (member.roll.has_in_hand(first), member.roll.has_in_hand(second)) == (True, False)
+
+
+def test_a_claim_that_fails_leaves_every_slot_free(
+    consumer: Consumer, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, RuntimeError("a bug"))
+    intake, job_id = Intake(consumer), uuid4()
+    intake.take(job_id, "test.echo", "default")
+    consumer.end_turn()
+    assert (len(state.reserved_requests), consumer.pool.asked) == (0, [])
+    assert (member.roll.has_in_hand(job_id), member.doubts) == (False, {job_id}), (
+        "if it was claimed, a heartbeat gives it back"
+    )
+
+
+def test_what_a_closed_pool_does_not_take_goes_back(
+    consumer: Consumer, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id, back = uuid4(), list[UUID]()
+    answer(monkeypatch, [job(job_id)])
+    monkeypatch.setattr(claims, "put_back", lambda taken, _: back.append(taken.id))
+    consumer.pool.is_open = False
+    intake = Intake(consumer)
+    intake.take(job_id, "test.echo", "default")
+    consumer.end_turn()
+    assert back == [job_id]
+
+
+def test_a_task_that_is_unknown_here_is_celery_s_to_report(consumer: Consumer) -> None:
+    assert not Intake(consumer).take(uuid4(), "no.such", "default")
+    assert len(state.reserved_requests) == 0
+
+
+def test_without_a_lease_each_hint_waits_in_a_thread(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hints, "present", lambda: None)
+    intake = Intake(consumer)
+    intake.take(uuid4(), "test.echo", "default")
+    consumer.end_turn()
+    assert len(consumer.pool.asked) == 1
+
+
+def test_flower_is_told_how_an_attempt_ended(consumer: Consumer) -> None:
+    intake, job_id = Intake(consumer), uuid4()
+    intake.take(job_id, "test.echo", "default")
+    (hint,) = state.reserved_requests
+    hint.begin()
+    assert hint.info()["id"] == str(job_id)
+    assert [request.id for request in state.active_requests] == [str(job_id)]
+    hint.end(Ended("retried", "the other side is away"))
+    assert [kind for kind, _ in consumer.said] == ["task-received", "task-started", "task-retried"]
+    assert consumer.said[-1][1]["exception"] == "the other side is away"
+    assert len(state.active_requests) == len(state.reserved_requests) == 0
