@@ -59,6 +59,7 @@ class Side:
     def stop_working(self) -> None:
         """Stop it."""
         for part in self.running:
+            part.stop()  # its own way: what it started, it ends
             part.remove()
         self.running = []
 

@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from jobs.model import Job, Label
 
-
 _INSERT = insert(Label)
 
 
