@@ -1,18 +1,15 @@
 """The moves of an attempt: from a hint's claim to the record of how it ended. Those that come together go together."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, case, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
-from jobs import outbox
+from jobs import outbox, tally
 from jobs.model import Attempt, Job, Queue
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import CLAIM, FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUCCEED, Ending, Move, State
@@ -103,7 +100,7 @@ def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: date
     taken = [Taken(worker, now, *row) for row in connection.execute(_CLAIM, asked)]
     if taken:
         connection.execute(_BEGIN, [_begun(job) for job in taken])
-        after_commit(session, partial(_observe_waits, [(job.queue, now - job.run_at) for job in taken]))
+        after_commit(session, partial(tally.waits, [(job.queue, now - job.run_at) for job in taken]))
     return {job.id: job for job in taken}
 
 
@@ -111,13 +108,6 @@ def held(session: Session, claim: Claim) -> Taken | None:
     """The job that a claim is about; None if the claim has been overtaken."""
     row = session.execute(select(*_TAKEN).where(*_held(claim))).one_or_none()
     return None if row is None else Taken(*row)
-
-
-def _observe_waits(waits: Iterable[tuple[str, timedelta]]) -> None:
-    for queue, of_queue in groupby(sorted(waits), key=itemgetter(0)):
-        observe = metrics.wait_seconds.labels(queue).observe
-        for _, wait in of_queue:
-            observe(max(0.0, wait.total_seconds()))
 
 
 def _begun(job: Taken) -> dict[str, Any]:
@@ -146,24 +136,8 @@ def _succeed_quietly(session: Session, ended: Sequence[tuple[Taken, Succeeded]],
         jobs = [job for job in jobs if (job.id, job.epoch) in those]
     if jobs:
         connection.execute(_ENDED, [{"job": job.id, "claimed": job.epoch, "at": now} for job in jobs])
-        after_commit(session, partial(_count_successes, jobs, now))
+        after_commit(session, partial(tally.successes, jobs, now))
     return {job.id for job in jobs}
-
-
-def _count_successes(jobs: Iterable[Taken], now: datetime) -> None:
-    kinds: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
-    for job in jobs:
-        kinds[job.task, job.queue].append(job.started_at)
-    for (task, queue), starts in kinds.items():
-        metrics.finished.labels(task, queue, SUCCEED.target).inc(len(starts))
-        _count(task, Ending.SUCCEEDED, now, starts)
-
-
-def _count(task: str, ending: Ending, now: datetime, starts: Sequence[datetime]) -> None:
-    metrics.attempts.labels(task, ending).inc(len(starts))
-    observe = metrics.run_seconds.labels(task).observe
-    for start in starts:
-        observe(max(0.0, (now - start).total_seconds()))
 
 
 def settle(session: Session, claim: Claim, verdict: Verdict, now: datetime) -> Job | None:
@@ -260,6 +234,6 @@ def _record(session: Session, claim: Claim, job: Job, ending: Ending, now: datet
         .where(Attempt.job_id == claim.job_id, Attempt.epoch == claim.epoch)
         .values(finished_at=now, outcome=ending, error=kept, retry_at=again)
     )
-    after_commit(session, partial(_count, job.task, ending, now, [job.started_at or now]))
+    after_commit(session, partial(tally.attempts, job.task, ending, now, [job.started_at or now]))
     if ending is Ending.RETRY:
         after_commit(session, partial(metrics.retries.labels(job.task).inc))
