@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from jobs import holds, limits, store
+from jobs import holds, limits, line, store
 from jobs.line import PRIORITIES
 from jobs.model import Hold, Job, Queue
 from jobs.states import State
@@ -29,13 +29,7 @@ _OUT = (
     .subquery()
 )
 _HINTED = select(_OUT.c.priority, func.count()).group_by(_OUT.c.priority)
-_DUE = (
-    select(Job.id)
-    .where(Job.state == State.SCHEDULED, Job.parked_at.is_(None), Job.queue == bindparam("queue"))
-    .where(Job.run_at <= bindparam("now", type_=Instant), Job.priority == bindparam("priority"))
-    .order_by(Job.run_at, Job.id)
-    .limit(bindparam("most", type_=Integer))
-)
+_DUE = line.waiting(Job.parked_at.is_(None), Job.queue == bindparam("queue"), Job.run_at <= bindparam("now", type_=Instant))
 _FIRST_DUE = select(Job.run_at).where(Job.state == State.SCHEDULED, Job.parked_at.is_(None)).order_by(Job.run_at).limit(1)
 _UNCLAIMED = (
     select(Job.queue).where(Job.state == State.QUEUED, Job.hinted_at < bindparam("before", type_=Instant)).distinct()
@@ -75,12 +69,7 @@ def rooms(session: Session, queue: str) -> list[int]:
 
 def due(session: Session, queue: str, now: datetime, limit: int, priorities: Sequence[int] = PRIORITIES) -> list[UUID]:
     """The next jobs of a queue that could run now: by priority, then by the time they were due."""
-    found: list[UUID] = []
-    for priority in priorities:
-        if len(found) < limit:
-            asked = {"queue": queue, "now": now, "priority": priority, "most": limit - len(found)}
-            found += session.connection().scalars(_DUE, asked)
-    return found
+    return line.first(session, _DUE, limit, priorities, queue=queue, now=now)
 
 
 def due_within(session: Session, queue: str, now: datetime, free_for: Sequence[int], taken: int = 0) -> list[UUID]:

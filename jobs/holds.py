@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select, true, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ from jobs import line, outbox, queries, ramp, store
 from jobs.model import Cause, Hold, Job
 from jobs.states import State
 from runtime import clock
-from runtime.database import Unavailable, ask
+from runtime.database import Instant, Unavailable, ask
 
 ANSWER = timedelta(seconds=30)  # a probe that has said nothing for so long is followed by another
 WELL = timedelta(minutes=1)  # after so long without a hold, the next is as short as the first
@@ -110,7 +110,7 @@ def take(session: Session, hold: Hold, queue: str, now: datetime, most: int) -> 
     """The account's parked jobs of this queue that may go now, in their order; they count as gone."""
     if (free := min(most, allowed(hold, now))) <= 0:
         return []
-    going = line.first(session, free, *_parked(hold.account), Job.queue == queue, Job.run_at <= now)
+    going = line.first(session, _GOING, free, account=hold.account, queue=queue, now=now)
     if going and hold.cause is Cause.CIRCUIT:
         hold.probe, hold.until = going[0], now + ANSWER
     hold.released = _gone(hold, now) + len(going)
@@ -214,8 +214,13 @@ def _withdraw(session: Session, hold: Hold, now: datetime) -> None:
     store.park(session, session.scalars(queued).all(), hold.why, now)
 
 
-def _parked(account: str) -> tuple[ColumnElement[bool], ...]:
+def _parked(account: str | BindParameter[str]) -> tuple[ColumnElement[bool], ...]:
     return Job.parked_at.is_not(None), Job.account == account
+
+
+_GOING = line.waiting(
+    *_parked(bindparam("account")), Job.queue == bindparam("queue"), Job.run_at <= bindparam("now", type_=Instant)
+)
 
 
 def _is_over(hold: Hold, now: datetime) -> bool:

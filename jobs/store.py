@@ -36,7 +36,7 @@ _REOFFER = update(Job).where(Job.id.in_(_WHICH), Job.state == State.QUEUED).valu
 
 
 def move(session: Session, kind: Move, *guards: ColumnElement[bool], **values: Any) -> list[Job]:
-    """The one statement behind all moves. Returns the rows that moved."""
+    """The statement behind all moves but those of the hot path, which are made once. Returns the rows that moved."""
     if "error" in values:
         values["error_class"] = (values["error"] or {}).get("class", "")[:64] or None
     values = {"state": kind.target, "parked_at": None} | values

@@ -3,8 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 from typing import Protocol
 
 from jobs.states import Ending, State
@@ -26,9 +24,12 @@ class Ended(Protocol):
 
 def waits(found: Iterable[tuple[str, timedelta]]) -> None:
     """How long claimed jobs had waited, by their queues."""
-    for queue, of_queue in groupby(sorted(found), key=itemgetter(0)):
+    queues: defaultdict[str, list[timedelta]] = defaultdict(list)
+    for queue, wait in found:
+        queues[queue].append(wait)
+    for queue, waited in queues.items():
         observe = metrics.wait_seconds.labels(queue).observe
-        for _, wait in of_queue:
+        for wait in waited:
             observe(max(0.0, wait.total_seconds()))
 
 

@@ -101,7 +101,7 @@ async def list_jobs(
 async def count_jobs(given: Annotated[FilterIn, Query()], caller: JobReader, ledger: InLedger) -> CountOut:
     """How many jobs are meant. Cheap however many there are: past 10,000 looked at, it is said to be at least so many."""
     found = await ledger.read(partial(search.count, tenant=caller.tenant, wanted=given.wanted(caller)))
-    return CountOut(count=found.count, exact=found.exact)
+    return CountOut.of(found)
 
 
 @router.get("/{job_id}")
