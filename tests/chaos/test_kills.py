@@ -102,11 +102,10 @@ def test_a_worker_may_die_at_the_worst_moments(
     laboratory: Callable[..., Lab], record: Record, jobs: int, nth: int, pool: str
 ) -> None:
     lab = laboratory()
-    for where in WORST_MOMENTS:
-        lab.add_worker(pool, 2, failpoints=f"{where}: die 1/{nth}")
-    lab.add_scheduler()
-    lab.api.start()
-    wait_until(lab._worker_lives, 60, "the workers to join")
+    first, *others = (f"{where}: die 1/{nth}" for where in WORST_MOMENTS)
+    for failpoints in others:
+        lab.add_worker(pool, 2, failpoints=failpoints)
+    lab.start(pool, 2, failpoints=first)
     accepted = lab.supervise(lambda: lab.submit_calls(jobs))
     began = time.monotonic()
     assert lab.wait_settled(200) == {State.SUCCEEDED: jobs}
