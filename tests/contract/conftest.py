@@ -8,7 +8,7 @@ import pytest
 import tasks
 from tests.contract.door import Door, asked, on_sqlite
 
-USUAL = 2500
+USUAL = 1500
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -53,7 +53,7 @@ def explore(door: Door, folder: Path, seconds: int, *options: str) -> str:
 
 
 def test_what_was_made_can_be_asked_for_and_nothing_is_wrong_with_it(door: Door, tmp_path: Path) -> None:
-    assert "✅ Stateful" in explore(door, tmp_path, 60, "--phases", "stateful", "--max-examples", "2")
+    assert "✅ Stateful" in explore(door, tmp_path, 30, "--phases", "stateful", "--max-examples", "2")
 
 
 @pytest.mark.long

@@ -125,7 +125,7 @@ def test_exit_runs_a_first_job_and_the_next_start_finds_it(up: Callable[..., Up]
     assert _secrets_in_process_list(second, state) == []
     _pasted_lines_work(second)
     second.look()
-    assert second.end() == 0
+    assert second.end(signal.SIGTERM) == 0
     assert second.leaves() == []
     assert not (second.home / "up.json").exists()
 
@@ -148,8 +148,9 @@ def _pasted_lines_work(up: Up) -> None:
     wait_until(lambda: up.ask(f"/v1/jobs/{pasted['id']}")["state"] == "succeeded", 20, "the pasted job succeeded")
 
 
-def test_what_dies_is_started_again_and_jobs_still_run(up: Callable[..., Up]) -> None:
+def test_one_supervisor_a_home_starts_again_what_dies_and_none_is_left_behind_by_its_kill_9(up: Callable[..., Up]) -> None:
     one = up("--flower-port", "0").ready()
+    _a_second_is_refused(one, up)
     before = one.state["pids"]
     for pid in (before["worker"][0], before["api"], before["scheduler"], before["broker"]):
         os.kill(pid, signal.SIGKILL)
@@ -168,19 +169,16 @@ def test_what_dies_is_started_again_and_jobs_still_run(up: Callable[..., Up]) ->
         "/v1/jobs", json={"task": "http.request", "payload": {"method": "GET", "url": one.state["hook"]}, "tags": ["after"]}
     )
     wait_until(lambda: one.ask(f"/v1/jobs/{job['id']}")["state"] == "succeeded", 60, "the job ran")
-    assert one.end(signal.SIGTERM) == 0
-    assert one.leaves() == []
+    one.process.kill()
+    one.process.wait()
+    wait_until(lambda: not one.leaves(), 40, "its processes have followed it")
 
 
-def test_one_supervisor_a_home_and_none_is_left_behind_by_kill_9(up: Callable[..., Up]) -> None:
-    one = up("--flower-port", "0").ready()
+def _a_second_is_refused(one: Up, up: Callable[..., Up]) -> None:
     other = up("--flower-port", "0")
     assert other.process.wait(START) == 1
     assert f"already up on {one.home} (process {one.process.pid})" in other.printed
     assert "Traceback" not in other.printed
-    one.process.kill()
-    one.process.wait()
-    wait_until(lambda: not one.leaves(), 40, "its processes have followed it")
 
 
 def test_a_named_port_that_is_taken_is_an_error(up: Callable[..., Up]) -> None:
