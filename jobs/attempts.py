@@ -16,6 +16,7 @@ from jobs.states import CLAIM, FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUC
 from jobs.store import move, one
 from runtime import metrics
 from runtime.database import Instant, after_commit
+from runtime.prepared import Prepared
 
 
 class Claim(NamedTuple):
@@ -74,22 +75,25 @@ _CLAIM = (
     .returning(*_TAKEN[2:])
 )  # fmt: skip
 
-_BEGIN = insert(Attempt)
+_BEGUN = ("job_id", "epoch", "number", "worker", "started_at")
+_BEGIN = Prepared(insert(Attempt).values({name: bindparam(name) for name in _BEGUN}), *_BEGUN)
 
 _SUCCEEDED = select(Job.id, Job.epoch).where(Job.id.in_(bindparam("ended", expanding=True)), Job.state == State.SUCCEEDED)
-_SUCCEED = (
+_SUCCEED = Prepared(
     update(Job)
     .where(Job.id == bindparam("job"), Job.epoch == bindparam("claimed"), Job.worker == bindparam("claimant"))
     .where(Job.state == State.RUNNING)
     .values(
         state=SUCCEED.target, parked_at=None, worker=None,
         finished_at=bindparam("at"), result=bindparam("returned"), error=None, error_class=None,
-    )
+    ),
+    "job", "claimed", "claimant", "at", "returned",
 )  # fmt: skip
-_ENDED = (
+_ENDED = Prepared(
     update(Attempt)
     .where(Attempt.job_id == bindparam("job"), Attempt.epoch == bindparam("claimed"))
-    .values(finished_at=bindparam("at"), outcome=Ending.SUCCEEDED)
+    .values(finished_at=bindparam("at"), outcome=Ending.SUCCEEDED),
+    *("job", "claimed", "at"),
 )
 
 
@@ -99,7 +103,7 @@ def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: date
     asked = {"wanted": list(job_ids), "claimant": worker, "at": now}
     taken = [Taken(worker, now, *row) for row in connection.execute(_CLAIM, asked)]
     if taken:
-        connection.execute(_BEGIN, [_begun(job) for job in taken])
+        _BEGIN.execute(connection, [(job.id, job.epoch, job.attempt, worker, now) for job in taken])
         after_commit(session, partial(tally.waits, [(job.queue, now - job.run_at) for job in taken]))
     return {job.id: job for job in taken}
 
@@ -108,10 +112,6 @@ def held(session: Session, claim: Claim) -> Taken | None:
     """The job that a claim is about; None if the claim has been overtaken."""
     row = session.execute(select(*_TAKEN).where(*_held(claim))).one_or_none()
     return None if row is None else Taken(*row)
-
-
-def _begun(job: Taken) -> dict[str, Any]:
-    return {"job_id": job.id, "epoch": job.epoch, "number": job.attempt, "worker": job.worker, "started_at": job.started_at}
 
 
 def succeed_all(session: Session, ended: Sequence[tuple[Taken, Succeeded]], now: datetime) -> list[bool]:
@@ -123,19 +123,15 @@ def succeed_all(session: Session, ended: Sequence[tuple[Taken, Succeeded]], now:
 
 def _succeed_quietly(session: Session, ended: Sequence[tuple[Taken, Succeeded]], now: datetime) -> set[UUID]:
     """Record at once the successes that nobody is to be told of. Returns of which jobs; the others were overtaken."""
-    given = [
-        {"job": job.id, "claimed": job.epoch, "claimant": job.worker, "at": now, "returned": verdict.result}
-        for job, verdict in ended
-    ]
-    if not given:
+    if not ended:
         return set()
-    connection = session.connection()
-    jobs = [job for job, _ in ended]
-    if connection.execute(_SUCCEED, given).rowcount != len(given):
+    connection, jobs = session.connection(), [job for job, _ in ended]
+    rows = [(job.id, job.epoch, job.worker, now, verdict.result) for job, verdict in ended]
+    if _SUCCEED.execute(connection, rows) != len(rows):
         those = {tuple(row) for row in connection.execute(_SUCCEEDED, {"ended": [job.id for job in jobs]})}
         jobs = [job for job in jobs if (job.id, job.epoch) in those]
     if jobs:
-        connection.execute(_ENDED, [{"job": job.id, "claimed": job.epoch, "at": now} for job in jobs])
+        _ENDED.execute(connection, [(job.id, job.epoch, now) for job in jobs])
         after_commit(session, partial(tally.successes, jobs, now))
     return {job.id for job in jobs}
 

@@ -4,8 +4,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
@@ -18,24 +18,59 @@ MOST = 100  # calls in one transaction
 FIRST_REST, LONGEST_REST = 0.1, 2.0  # seconds between tries of a call that insists, while the database is away
 
 
+QueuedCall = TypeVar("QueuedCall", bound="Call")
+
+
 class Overtaken(Exception):
     """Someone gave a call up while its transaction was open."""
 
 
-@dataclass(eq=False)
-class Call:
-    """A change that waits for its turn: `do(session, items)` answers for each item, an exception for one that it refuses."""
+Do = Callable[[Session, list[Any]], Sequence[Any]]
+"""What a call does: it answers for each item, with an exception for one that it refuses."""
+Then = Callable[[Any], object]
+"""What hears the answer of a call, or an exception, in a thread that has other work to do."""
 
-    do: Callable[[Session, list[Any]], Sequence[Any]]
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """A change that waits for its turn."""
+
+    do: Do
     item: Any
+    then: Then
     row: str = ""
     insists: bool = False
-    answer: "Future[Any]" = field(default_factory=Future)
     given_up: bool = False
 
     def is_wanted(self) -> bool:
         """Whether its caller still waits; from then on it cannot cancel."""
+        return True
+
+    def end(self, answer: Any) -> None:
+        """Tell what became of it."""
+        try:
+            self.then(answer)
+        except Exception:
+            log.exception("an answer was not taken")
+
+
+class Awaited(Call):
+    """A call whose answer can be waited for."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, do: Do, item: Any, row: str = "", *, insists: bool = False) -> None:
+        self.answer: Future[Any] = Future()
+        super().__init__(do, item, self._keep, row, insists)
+
+    def is_wanted(self) -> bool:
         return self.answer.running() or self.answer.set_running_or_notify_cancel()
+
+    def _keep(self, answer: Any) -> None:
+        if isinstance(answer, BaseException):
+            self.answer.set_exception(answer)
+        else:
+            self.answer.set_result(answer)
 
 
 def alone(session: Session, changes: list[Callable[[Session], Any]]) -> list[Any]:
@@ -58,24 +93,23 @@ class GroupCommit:
         for number in range(writers):
             threading.Thread(target=self._run, name=f"ledger-write-{number}", daemon=True).start()
 
-    def put(self, change: Callable[[Session], Any], row: str = "") -> Call:
+    def put(self, change: Callable[[Session], Any], row: str = "") -> Awaited:
         """Queue a change. Its answer comes after the commit; set `given_up` to have it undone if it comes too late.
 
         `row` names what the change locks, if another may want it too: all transactions lock in the order of these names,
         so that no two wait for each other.
         """
-        return self._queue(Call(alone, change, row))
+        return self.join(alone, change, row)
 
-    def join(
-        self, do: Callable[[Session, list[Any]], Sequence[Any]], item: Any, row: str = "", *, insists: bool = False
-    ) -> Call:
+    def join(self, do: Do, item: Any, row: str = "", *, insists: bool = False) -> Awaited:
         """Queue an item for `do`, which is given all that wait for it at once.
 
         A call that `insists` is tried again for as long as the database is away, and what was put behind it waits too.
         """
-        return self._queue(Call(do, item, row, insists))
+        return self.queue(Awaited(do, item, row, insists=insists))
 
-    def _queue(self, call: Call) -> Call:
+    def queue(self, call: QueuedCall) -> QueuedCall:
+        """Queue a call, see `put` and `join`."""
         with self._changed:
             self._waiting.append(call)
             self._changed.notify()
@@ -95,7 +129,7 @@ class GroupCommit:
                 if not self._waiting:
                     return
                 calls = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            if again := self._commit(sorted(filter(Call.is_wanted, calls), key=lambda call: call.row)):
+            if again := self._commit(sorted((call for call in calls if call.is_wanted()), key=lambda call: call.row)):
                 with self._changed:
                     self._waiting.extendleft(reversed(again))
                 threading.Event().wait(rest)
@@ -114,14 +148,10 @@ class GroupCommit:
                 again = [call for call in calls if call.insists and isinstance(error, Unavailable)]
                 for call in calls:
                     if call not in again:
-                        call.answer.set_exception(error)
+                        call.end(error)
                 return again
             for call in calls:
-                value = answers[call]
-                if isinstance(value, Exception):
-                    call.answer.set_exception(value)
-                else:
-                    call.answer.set_result(value)
+                call.end(answers[call])
             break
         return []
 

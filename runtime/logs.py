@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -22,14 +23,32 @@ _CLIENTS = (
     "elastic_transport",
 )
 
-bound = structlog.contextvars.bound_contextvars
-"""Bind ids for the lines of a block: `with bound(job_id=…):`."""
+_ids: ContextVar[dict[str, object]] = ContextVar("ids", default={})  # noqa: B039 - never changed, only replaced
+
+
+class bound:  # noqa: N801 - it reads as the function that it is used as
+    """Bind ids for the lines of a block: `with bound(job_id=…):`. Bound once for all of a job, where structlog's own would
+    set and reset a variable for each.
+    """
+
+    def __init__(self, **ids: object) -> None:
+        self._ids = ids
+
+    def __enter__(self) -> None:
+        self._before = _ids.set(_ids.get() | self._ids)
+
+    def __exit__(self, *_: object) -> None:
+        _ids.reset(self._before)
+
+
+def _with_ids(_: object, __: str, event: Any) -> Any:
+    return {name: id_ if isinstance(id_, int) else str(id_) for name, id_ in _ids.get().items() if id_ is not None} | event
 
 
 def configure(process: str) -> None:
     """Send this process's logs, those of libraries included, to standard error in one form."""
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _with_ids,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -56,9 +56,18 @@ def read(raw: bytes) -> tuple[UUID, str]:
     return job_id, task
 
 
+class QoS(kombus.QoS):
+    """kombu's, and hints that are handed over without a message count."""
+
+    def can_consume(self) -> bool:
+        """Whether another may be read."""
+        return bool(super().can_consume()) and (self.channel.hand is None or self.channel.room() > 0)
+
+
 class Channel(kombus.Channel):
     """A channel to Redis or Valkey."""
 
+    QoS = QoS
     ack_emulation = False  # a message that was taken is gone
     do_restore = False  # at the worker's end too
     heard_by: int | None = None  # how many listened to the last broadcast

@@ -1,6 +1,6 @@
 """From hints to claimed jobs: hints that come in together are claimed together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from uuid import UUID
 
@@ -16,8 +16,6 @@ from workers.member import Member, give_back
 
 log = structlog.get_logger()
 
-Claiming = Future[list[Taken | None]]
-
 
 def named(celery_id: object) -> UUID | None:
     """The job that a message's id names; None if it is no hint of ours (not every transport has looked at it)."""
@@ -27,34 +25,28 @@ def named(celery_id: object) -> UUID | None:
         return None
 
 
-def begin(job_ids: Sequence[UUID], member: Member) -> Claiming:
-    """Begin to claim jobs; `taken` says what came of it."""
-    for job_id in job_ids:
-        member.roll.grasp(job_id)
-    claiming: Claiming = writes.join(_claim_all, (member.id, job_ids)).answer
-    return claiming
-
-
-def taken(claiming: Claiming, job_ids: Sequence[UUID], member: Member) -> list[Taken | None]:
-    """The jobs, claimed and in this process's hand; None for each that is not there to be taken.
+def begin(job_ids: Sequence[UUID], member: Member, then: Callable[[list[Taken | None]], object]) -> None:
+    """Begin to claim jobs. `then` hears which are now in this process's hand: None for each that was not there to be taken.
 
     With the database away nothing is taken; if it was all the same, the next heartbeat gives it back.
     """
-    jobs: list[Taken | None] = [None] * len(job_ids)
-    try:
-        jobs = claiming.result()
-    except Unavailable as error:
+    member.roll.grasp(job_ids)
+    writes.send(_claim_all, (member.id, job_ids), lambda found: then(_taken(found, job_ids, member)))
+
+
+def _taken(found: list[Taken | None] | BaseException, job_ids: Sequence[UUID], member: Member) -> list[Taken | None]:
+    if isinstance(found, BaseException):
         member.doubts.update(job_ids)
-        log.warning("not claimed: the database is away", jobs=len(job_ids), error=str(error)[:300])
-    except Exception:  # a slot is never lost to a bug
-        member.doubts.update(job_ids)
-        log.exception("not claimed", jobs=len(job_ids))
-    finally:
-        for job_id, job in zip(job_ids, jobs, strict=True):
-            if job is None:
-                member.roll.let_go(job_id)
-                metrics.hints_stale.inc()
-    return jobs
+        if isinstance(found, Unavailable):
+            log.warning("not claimed: the database is away", jobs=len(job_ids), error=str(found)[:300])
+        else:  # a slot is never lost to a bug
+            log.error("not claimed", jobs=len(job_ids), exc_info=found)
+        found = [None] * len(job_ids)
+    missed = [job_id for job_id, job in zip(job_ids, found, strict=True) if job is None]
+    if missed:
+        member.roll.let_go(missed)
+        metrics.hints_stale.inc(len(missed))
+    return found
 
 
 def take(job_id: UUID | None, member: Member) -> Taken | None:
@@ -62,12 +54,14 @@ def take(job_id: UUID | None, member: Member) -> Taken | None:
     if job_id is None or not member.await_trust():
         metrics.hints_stale.inc()
         return None
-    return taken(begin([job_id], member), [job_id], member)[0]
+    claimed: Future[list[Taken | None]] = Future()
+    begin([job_id], member, claimed.set_result)
+    return claimed.result()[0]
 
 
 def put_back(job: Taken, member: Member) -> None:
     """Give a claimed job back that has not begun; if that fails, the next heartbeat or the scheduler does."""
-    member.roll.let_go(job.id)
+    member.roll.let_go([job.id])
     try:
         give_back(job.claim, never_begun=True)
     except Unavailable:

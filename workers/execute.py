@@ -74,7 +74,7 @@ def execute(celery_task: CeleryTask, *_: Any, **__: Any) -> None:
 
 def perform(job: Taken, member: Member, tell: Callable[[Ended | None], object]) -> None:
     """Run a claimed job. `tell` hears how it ended once that is recorded: of a success later, in another thread."""
-    with bound(job_id=str(job.id), attempt=job.attempt, task=job.task, request_id=job.request_id):
+    with bound(job_id=job.id, attempt=job.attempt, task=job.task, request_id=job.request_id):
         if liveness.is_suspect(job, settings().poison_crashes):
             _run_alone(job, member, tell)
         else:
@@ -85,7 +85,7 @@ def _run_alone(job: Taken, member: Member, tell: Callable[[Ended | None], object
     try:
         settled = isolation.run(job, member)
     finally:
-        member.roll.let_go(job.id)
+        member.roll.let_go([job.id])
     tell(_ended(settled))
 
 
@@ -109,10 +109,9 @@ def _succeeded(running: Running, member: Member, recorded: bool, tell: Callable[
 
 
 def _leave(running: Running, member: Member, state: str, reason: str | None = None) -> None:
-    member.roll.remove(running)
-    member.roll.let_go(running.claim.job_id)
+    member.roll.end(running)
     say = log.debug if state == State.SUCCEEDED else log.info
-    say("attempt ended", job_id=running.claim.job_id, task=running.task, state=state, reason=reason)
+    say("attempt ended", job_id=running.job.id, task=running.task, state=state, reason=reason)
 
 
 def _ended(settled: Job | None) -> Ended | None:

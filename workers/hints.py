@@ -27,12 +27,12 @@ log = structlog.get_logger()
 class Hint:
     """What Celery, its remote control and Flower know of a job in hand."""
 
-    def __init__(self, job_id: UUID, task: str, delivery: Any, consumer: Any, let_go: Callable[[], object]) -> None:
+    def __init__(self, job_id: UUID, task: str, delivery: Any, intake: "Intake", let_go: Callable[[], object]) -> None:
         self.job_id = job_id
         self.id, self.name = str(job_id), task
         self.eventer: Any = None  # Celery sets it after a lost connection; the consumer always has the right one
         self._delivery = delivery
-        self._consumer = consumer
+        self._intake = intake
         self._let_go = let_go
         self._began = 0.0
 
@@ -44,7 +44,7 @@ class Hint:
             "args": [],
             "kwargs": {},
             "type": self.name,
-            "hostname": self._consumer.hostname,
+            "hostname": self._intake.consumer.hostname,
             "time_start": self._began or None,
             "acknowledged": True,
             "delivery_info": self._delivery,
@@ -61,69 +61,87 @@ class Hint:
     def leave(self) -> None:
         """Its slot is free."""
         state.task_ready(self)
+        self._intake.free(self)
 
     def end(self, ended: Ended | None = None) -> None:
         """What became of its job is recorded; None if there is nothing to tell of it."""
-        self.leave()
         self._let_go()
         if ended is not None:
             self._say(f"task-{ended.event}", **ended.fields(runtime=time.time() - self._began))
 
     def _say(self, event: str, **fields: Any) -> None:
-        if (eventer := self._consumer.event_dispatcher) is not None:
+        if (eventer := self._intake.consumer.event_dispatcher) is not None:
             eventer.send(event, uuid=self.id, **fields)
 
 
 class Intake:
-    """The hints of one turn of Celery's loop."""
+    """The hints that came in: those of one turn of Celery's loop are claimed together."""
 
     def __init__(self, consumer: Any) -> None:
-        self._consumer = consumer
-        self._pool: TaskPool = consumer.pool
-        self._hints: list[Hint] = []
+        self.consumer = consumer
         self.on_turn: Callable[[], object] = _nothing  # called when some came in
+        self._pool: TaskPool = consumer.pool
+        self._new: list[Hint] = []
+        self._slots_taken: set[Hint] = set()
+        self._is_full = False  # as the loop last saw it: then it waits to be woken
+
+    def room(self) -> int:
+        """How many more there are slots for."""
+        if (free := int(self._pool.limit) - len(self._slots_taken)) <= 0:
+            self._is_full = True  # and then look again: a slot may have been freed meanwhile, by one who saw it false
+            free = int(self._pool.limit) - len(self._slots_taken)
+        return max(0, free)
 
     def take(self, job_id: UUID, task: str, queue: str) -> bool:
         """A hint that the transport has read by itself. False if there is no such task here: Celery says so."""
-        known = task in self._consumer.strategies
+        known = task in self.consumer.strategies
         if known:
-            self.add(Hint(job_id, task, {"exchange": "", "routing_key": queue}, self._consumer, _nothing))
+            self.add(Hint(job_id, task, {"exchange": "", "routing_key": queue}, self, _nothing))
         return known
 
     def add(self, hint: Hint) -> None:
         """Another one came in; they are claimed once Celery has read all that it got."""
-        state.task_reserved(hint)
-        if not self._hints:
-            self._consumer.hub.call_soon(self._claim)
-        self._hints.append(hint)
+        self._slots_taken.add(hint)
+        if not self._new:
+            self.consumer.hub.call_soon(self._claim)
+        self._new.append(hint)
+
+    def free(self, hint: Hint) -> None:
+        """Its slot can have another."""
+        self._slots_taken.discard(hint)
+        if self._is_full:
+            self._is_full = False
+            self._pool.wake()
 
     def _claim(self) -> None:
-        hints, self._hints = self._hints, []
+        hints, self._new = self._new, []
         self.on_turn()
         member = present()
         if member is None or not member.is_trusted or member.draining.is_set():
             for hint in hints:
                 self._pool.run(_await, hint)
         else:
-            claiming = claims.begin([hint.job_id for hint in hints], member)
-            claiming.add_done_callback(partial(self._start, hints, member))
+            claims.begin([hint.job_id for hint in hints], member, partial(self._start, hints, member))
 
-    def _start(self, hints: Sequence[Hint], member: Member, claiming: claims.Claiming) -> None:
-        for hint, job in zip(hints, claims.taken(claiming, [hint.job_id for hint in hints], member), strict=True):
+    def _start(self, hints: Sequence[Hint], member: Member, jobs: Sequence[Taken | None]) -> None:
+        for hint, job in zip(hints, jobs, strict=True):
             if job is None:
+                hint.leave()
                 hint.end()
             elif not self._pool.run(_perform, hint, job, member):
                 claims.put_back(job, member)
-        self._pool.wake()
 
 
 def _await(hint: Hint) -> None:
     """Before this process has joined, and while its lease does not hold, a hint keeps its thread."""
-    member = here()
-    job = claims.take(hint.job_id, member)
-    if job is None:
-        hint.end()
-    else:
+    job, member = None, here()
+    try:
+        job = claims.take(hint.job_id, member)
+    finally:
+        if job is None:
+            hint.leave()
+            hint.end()
+    if job is not None:
         _perform(hint, job, member)
 
 
@@ -149,7 +167,7 @@ def from_message(task: Any, app: Any, consumer: Any, **options: Any) -> Callable
     if not isinstance(consumer.pool, TaskPool):
         otherwise: Callable[..., object] = strategy.default(task, app, consumer, **options)
         return otherwise
-    add, late = intake(consumer).add, task.acks_late
+    taken, late = intake(consumer), task.acks_late
 
     def on_message(message: Any, _: object, ack: Callable[..., object], *__: object) -> None:
         let_go = partial(ack, log, consumer.connection_errors)
@@ -159,7 +177,9 @@ def from_message(task: Any, app: Any, consumer: Any, **options: Any) -> Callable
         if job_id is None:
             metrics.hints_stale.inc()
         else:
-            add(Hint(job_id, task.name, message.delivery_info, consumer, let_go if late else _nothing))
+            hint = Hint(job_id, task.name, message.delivery_info, taken, let_go if late else _nothing)
+            state.task_reserved(hint)  # Celery's own transport reads no more than there are slots by this
+            taken.add(hint)
 
     return on_message
 

@@ -3,10 +3,10 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
+from math import inf, isfinite
 from uuid import UUID
 
 from jobs.attempts import Claim, Taken
@@ -86,53 +86,74 @@ class Roll:
     def __init__(self) -> None:
         self._all: set[Running] = set()
         self._in_hand: Counter[UUID] = Counter()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._fewer = threading.Condition(self._lock)  # attempts
+        self._sooner = threading.Condition(self._lock)  # a deadline than the one waited for
+        self._awaited = -inf  # a deadline before this must be told; on the monotonic clock
 
-    def grasp(self, job_id: UUID) -> None:
+    def grasp(self, job_ids: Iterable[UUID]) -> None:
         """From before a job is claimed until after it is settled, this process has it in hand."""
-        with self._changed:
-            self._in_hand[job_id] += 1
+        with self._lock:
+            self._in_hand.update(job_ids)
 
-    def let_go(self, job_id: UUID) -> None:
+    def let_go(self, job_ids: Iterable[UUID]) -> None:
         """The other end of `grasp`."""
-        with self._changed:
-            self._in_hand[job_id] -= 1
-            if not self._in_hand[job_id]:
-                del self._in_hand[job_id]
+        with self._lock:
+            for job_id in job_ids:
+                self._let_go(job_id)
+
+    def _let_go(self, job_id: UUID) -> None:
+        self._in_hand[job_id] -= 1
+        if not self._in_hand[job_id]:
+            del self._in_hand[job_id]
 
     def has_in_hand(self, job_id: UUID) -> bool:
         """Whether this process has the job in hand."""
-        with self._changed:
+        with self._lock:
             return self._in_hand[job_id] > 0
 
     def add(self, running: Running) -> None:
         """An attempt begins."""
-        with self._changed:
+        with self._lock:
             self._all.add(running)
             metrics.slots_busy.set(len(self._all))
-            self._changed.notify_all()
+            if running.deadline < self._awaited:
+                self._sooner.notify_all()
 
     def remove(self, running: Running) -> None:
         """An attempt has ended."""
-        with self._changed:
-            self._all.discard(running)
-            metrics.slots_busy.set(len(self._all))
-            self._changed.notify_all()
+        with self._lock:
+            self._remove(running)
+
+    def end(self, running: Running) -> None:
+        """An attempt has ended, and its job is out of this process's hand."""
+        with self._lock:
+            self._remove(running)
+            self._let_go(running.job.id)
+
+    def _remove(self, running: Running) -> None:
+        self._all.discard(running)
+        metrics.slots_busy.set(len(self._all))
+        self._fewer.notify_all()
 
     def snapshot(self) -> list[Running]:
         """Those running now."""
-        with self._changed:
+        with self._lock:
             return list(self._all)
 
     def wait_empty(self, seconds: float) -> bool:
         """Wait until no attempt runs that still counts. False if some still do."""
-        with self._changed:
-            return self._changed.wait_for(lambda: all(running.fenced for running in self._all), seconds)
+        with self._lock:
+            return self._fewer.wait_for(lambda: all(running.fenced for running in self._all), seconds)
 
     def wait_overdue(self, grace: float, longest: float) -> list[Running]:
         """Wait until an attempt is past its deadline by `grace` seconds; those that are, after `longest` seconds at most."""
-        with self._changed:
-            left = min((r.deadline + grace - clock.monotonic() for r in self._all if r.counts), default=longest)
+        with self._lock:
+            now = clock.monotonic()
+            first = min((r.deadline for r in self._all if r.counts), default=inf)
+            left = min(first + grace - now, longest)
             if left > 0:
-                self._changed.wait(min(left, longest))
+                self._awaited = now + left - grace
+                self._sooner.wait(left)
+                self._awaited = -inf
             return [r for r in self._all if r.counts and clock.monotonic() >= r.deadline + grace]

@@ -1,7 +1,6 @@
 """Recording how attempts ended: the work is done, so its outcome waits for the database as long as it takes."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from typing import Any
 
 import structlog
@@ -30,15 +29,20 @@ def settle_soon(running: Running, success: Succeeded, then: Callable[[bool], Non
     `then` is called once it is committed, with whether it was recorded: False if the claim had been overtaken.
     """
     running.ended = True
-    call = writes.join(_succeed_all, (running, success), running.claim.job_id, insists=True)
-    call.answer.add_done_callback(lambda answer: then(_recorded(running, answer)))
+    writes.send(
+        _succeed_all,
+        (running, success),
+        lambda recorded: then(_recorded(running, recorded)),
+        running.claim.job_id.hex,
+        insists=True,
+    )
 
 
-def _recorded(running: Running, answer: "Future[bool]") -> bool:
-    if (error := answer.exception()) is not None:
-        log.error("an outcome could not be recorded", job_id=str(running.claim.job_id), error=repr(error)[:500])
+def _recorded(running: Running, recorded: bool | BaseException) -> bool:
+    if isinstance(recorded, BaseException):
+        log.error("an outcome could not be recorded", job_id=str(running.claim.job_id), error=repr(recorded)[:500])
         return False
-    return answer.result()
+    return recorded
 
 
 def _settle_all(session: Session, ended: Sequence[tuple[Running, Verdict]]) -> list[Job | None]:

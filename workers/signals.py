@@ -51,20 +51,25 @@ def _ready(sender: Any, **_: Any) -> None:
     """The main process: with threads it is itself the member; with prefork it only watches over the queues."""
     controller = sender.controller
     queues, slots = list(sender.app.amqp.queues.consume_from), controller.concurrency
+
+    def room() -> int:
+        return int(slots) - len(celery_state.reserved_requests)
+
     exposition.serve()
     if controller.pool_cls is TaskPool:
         drain = Drain(Member("threads", queues, slots))
-        Channel.room = staticmethod(lambda: slots - len(celery_state.reserved_requests))
         keep_time(enlist(drain.member), drain)
         signals.worker_shutting_down.connect(lambda **_: drain.start("told to stop"), weak=False)
         signals.worker_shutdown.connect(lambda **_: drain.finish(), weak=False)
-        watchdog = Watchdog(queues, slots, lambda: drain.start("not consuming", code=75))
+        watchdog = Watchdog(queues, room, lambda: drain.start("not consuming", code=75))
         if "hints" in settings().shortcuts:
-            hints.intake(sender).on_turn = watchdog.note
-            Channel.hand = staticmethod(hints.intake(sender).take)
+            intake = hints.intake(sender)
+            intake.on_turn, watchdog.room = watchdog.note, intake.room
+            Channel.hand = staticmethod(intake.take)
+        Channel.room = staticmethod(watchdog.room)
     else:
         signals.worker_shutting_down.connect(_drain_children, weak=False)
-        watchdog = Watchdog(queues, slots, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        watchdog = Watchdog(queues, room, lambda: os.kill(os.getpid(), signal.SIGTERM))
     signals.task_received.connect(watchdog.note, weak=False)
     watchdog.start()
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from celery.worker import state as celery_state
 
 from runtime import clock
 from runtime.broker import Lanes
@@ -18,8 +17,11 @@ PERIOD = 2.0  # seconds between looks
 class Watchdog:
     """Compares what waits in our queues with what has come in, for as long as slots were free."""
 
-    def __init__(self, queues: list[str], slots: int, leave: Callable[[], object], lanes: Lanes | None = None) -> None:
-        self._queues, self._slots, self._leave = queues, slots, leave
+    def __init__(
+        self, queues: list[str], room: Callable[[], int], leave: Callable[[], object], lanes: Lanes | None = None
+    ) -> None:
+        self.room = room  # how many more hints this worker has slots for
+        self._queues, self._leave = queues, leave
         self._lanes = lanes or Lanes()
         self._fine = clock.monotonic()
 
@@ -38,7 +40,7 @@ class Watchdog:
 
     def look(self) -> None:
         """One look. With the broker away, or every slot taken, nothing is amiss."""
-        if len(celery_state.reserved_requests) >= self._slots or not self._anything_waits():
+        if self.room() <= 0 or not self._anything_waits():
             self._fine = clock.monotonic()
         elif clock.monotonic() - self._fine > settings().stuck_after.total_seconds():
             log.error("hints wait and slots are free, but none comes in: this worker no longer consumes")

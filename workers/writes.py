@@ -1,13 +1,13 @@
 """What this process's threads write of jobs is committed together: they do not fight for the write lock."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from runtime.group_commit import Call, GroupCommit, writers
+from runtime.group_commit import Awaited, Call, Do, GroupCommit, Then, writers
 
 Answer = TypeVar("Answer")
 
@@ -32,12 +32,15 @@ def write(change: Callable[[Session], Answer], job_id: UUID) -> Answer:
     Raises:
         Exception: what `change` raised, undone; or what the commit raised, nothing stored.
     """
-    answer: Answer = _group().put(change, row=f"job {job_id}").answer.result()
+    answer: Answer = _group().put(change, row=job_id.hex).answer.result()
     return answer
 
 
-def join(
-    do: Callable[[Session, list[Any]], Sequence[Any]], item: Any, job_id: UUID | None = None, *, insists: bool = False
-) -> Call:
-    """Queue an item of a job, or of many, for `do`, which is given all that wait for it at once. See GroupCommit.join."""
-    return _group().join(do, item, row=f"job {job_id}" if job_id else "", insists=insists)
+def join(do: Do, item: Any, job_id: UUID, *, insists: bool = False) -> Awaited:
+    """Queue an item of a job for `do`, which is given all that wait for it at once. See GroupCommit.join."""
+    return _group().join(do, item, row=job_id.hex, insists=insists)
+
+
+def send(do: Do, item: Any, then: Then, row: str = "", *, insists: bool = False) -> None:
+    """The same, and do not wait: `then` is told the answer, or an exception."""
+    _group().queue(Call(do, item, then, row, insists))

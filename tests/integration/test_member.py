@@ -49,10 +49,10 @@ def test_a_job_that_nobody_here_has_in_hand_any_more_counts_as_lost(member: Memb
 
 def test_a_job_in_hand_is_left_alone(member: Member) -> None:
     job = _running(member)
-    member.roll.grasp(job.id)
-    member.roll.grasp(job.id)
+    member.roll.grasp([job.id])
+    member.roll.grasp([job.id])
     member.renew()
-    member.roll.let_go(job.id)
+    member.roll.let_go([job.id])
     member.renew()
     assert _left(job) == (State.RUNNING, 1, 0, None)
 

@@ -1,7 +1,6 @@
 """Hints that one turn of Celery's loop brings are claimed together, and each slot is free again whatever comes of it."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +9,7 @@ import pytest
 from celery.worker import state
 
 from jobs.attempts import Taken
-from workers import claims, hints
+from workers import claims, hints, writes
 from workers.execute import Ended
 from workers.hints import Intake
 from workers.member import Member
@@ -18,6 +17,8 @@ from workers.member import Member
 
 class Pool:
     """A pool that runs nothing, but says what it was asked to."""
+
+    limit = 4
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
@@ -65,18 +66,11 @@ def answer(monkeypatch: pytest.MonkeyPatch, outcome: "list[Taken | None] | Excep
     """Have every claim end so. Returns what was claimed, a list for each time."""
     asked: list[list[UUID]] = []
 
-    def begin(job_ids: list[UUID], member: Member) -> "Future[list[Taken | None]]":
-        asked.append(job_ids)
-        claiming: Future[list[Taken | None]] = Future()
-        for job_id in job_ids:
-            member.roll.grasp(job_id)
-        if isinstance(outcome, Exception):
-            claiming.set_exception(outcome)
-        else:
-            claiming.set_result(outcome)
-        return claiming
+    def send(_: object, item: tuple[UUID, list[UUID]], then: Callable[[object], object]) -> None:
+        asked.append(item[1])
+        then(outcome)
 
-    monkeypatch.setattr(claims, "begin", begin)
+    monkeypatch.setattr(writes, "send", send)
     return asked
 
 
@@ -93,11 +87,11 @@ def test_the_hints_of_a_turn_are_claimed_together(
     intake.on_turn = lambda: turns.append(None)
     for job_id in (first, second):
         assert intake.take(job_id, "test.echo", "default")
-    assert len(state.reserved_requests) == 2, "their slots are taken from the moment they are read"
+    assert intake.room() == 2, "their slots are taken from the moment they are read"
     consumer.end_turn()
     assert (asked, len(turns)) == ([[first, second]], 1)
     assert [(hint.job_id, taken.id) for hint, taken, _ in consumer.pool.asked] == [(first, first)]
-    assert [request.job_id for request in state.reserved_requests] == [first], "a stale one's slot is free"
+    assert intake.room() == 3, "a stale one's slot is free"
     assert (member.roll.has_in_hand(first), member.roll.has_in_hand(second)) == (True, False)
 
 
@@ -108,7 +102,7 @@ def test_a_claim_that_fails_leaves_every_slot_free(
     intake, job_id = Intake(consumer), uuid4()
     intake.take(job_id, "test.echo", "default")
     consumer.end_turn()
-    assert (len(state.reserved_requests), consumer.pool.asked) == (0, [])
+    assert (intake.room(), consumer.pool.asked) == (4, [])
     assert (member.roll.has_in_hand(job_id), member.doubts) == (False, {job_id}), (
         "if it was claimed, a heartbeat gives it back"
     )
@@ -128,8 +122,9 @@ def test_what_a_closed_pool_does_not_take_goes_back(
 
 
 def test_a_task_that_is_unknown_here_is_celery_s_to_report(consumer: Consumer) -> None:
-    assert not Intake(consumer).take(uuid4(), "no.such", "default")
-    assert len(state.reserved_requests) == 0
+    intake = Intake(consumer)
+    assert not intake.take(uuid4(), "no.such", "default")
+    assert intake.room() == 4
 
 
 def test_without_a_lease_each_hint_waits_in_a_thread(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,13 +136,30 @@ def test_without_a_lease_each_hint_waits_in_a_thread(consumer: Consumer, monkeyp
 
 
 def test_flower_is_told_how_an_attempt_ended(consumer: Consumer) -> None:
-    intake, job_id = Intake(consumer), uuid4()
-    intake.take(job_id, "test.echo", "default")
-    (hint,) = state.reserved_requests
+    job_id = uuid4()
+    hint = hints.Hint(job_id, "test.echo", {}, Intake(consumer), lambda: None)
     hint.begin()
     assert hint.info()["id"] == str(job_id)
     assert [request.id for request in state.active_requests] == [str(job_id)]
+    hint.leave()
     hint.end(Ended("retried", "the other side is away"))
     assert [kind for kind, _ in consumer.said] == ["task-received", "task-started", "task-retried"]
     assert consumer.said[-1][1]["exception"] == "the other side is away"
-    assert len(state.active_requests) == len(state.reserved_requests) == 0
+    assert len(state.active_requests) == 0
+
+
+def test_a_loop_that_found_no_slot_free_is_woken_by_the_first_that_is(
+    consumer: Consumer, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [uuid4() for _ in range(4)]
+    answer(monkeypatch, [job(job_id) for job_id in ids])
+    intake, woken = Intake(consumer), list[None]()
+    monkeypatch.setattr(consumer.pool, "wake", lambda: woken.append(None))
+    for job_id in ids:
+        intake.take(job_id, "test.echo", "default")
+    consumer.end_turn()
+    assert intake.room() == 0
+    first, second, *_ = (hint for hint, *_ in consumer.pool.asked)
+    first.leave()
+    second.leave()
+    assert (len(woken), intake.room()) == (1, 2), "once it knows, it takes what it has room for by itself"
