@@ -146,7 +146,7 @@ class Streams:
                         await self._attend()
                         attend_at = now() + ATTEND
                     watched = {job_id: list(watchers) for job_id, watchers in self._watchers.items()}
-                    seen = await self._ledger.read(partial(self._look, watched=watched, heard=bool(self._listeners)))
+                    seen = await self._ledger.read(partial(self._look, watched=watched))
                     told = self._tell(seen, watched)
                 except LedgerBusy:
                     pass  # the next look tells it all
@@ -177,7 +177,7 @@ class Streams:
             elif before is not None:
                 client.put(encode("gap", GAP, self._place))
 
-    def _look(self, session: Session, watched: Mapping[UUID, Sequence[Watcher]], *, heard: bool) -> Seen:
+    def _look(self, session: Session, watched: Mapping[UUID, Sequence[Watcher]]) -> Seen:
         assert self._place is not None  # noqa: S101 - _attend has seen to it
         entries = journal.page(session, self._place, PAGE)
         touched = {entry.job_id for entry in entries} | {
@@ -191,7 +191,7 @@ class Streams:
             jobs=jobs,
             moved=frozenset(entry.job_id for entry in entries if entry.line is None),
             told=happenings.since(session, list(jobs.values()), least),
-            news=journal.tell(session, self._place, entries) if heard else (),
+            news=journal.tell(self._place, entries),
         )
 
     def _tell(self, seen: Seen, watched: Mapping[UUID, Sequence[Watcher]]) -> int:
@@ -216,7 +216,7 @@ class Streams:
 
 def _page(session: Session, place: Place) -> tuple[list[News], Place | None]:
     entries = journal.page(session, place, PAGE)
-    return journal.tell(session, place, entries), place.of(entries[-1]) if entries else None
+    return journal.tell(place, entries), place.of(entries[-1]) if entries else None
 
 
 def _least(watchers: Sequence[Watcher]) -> Position:

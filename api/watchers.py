@@ -1,7 +1,6 @@
 """Who watches: one job, or all that happens. Each has a bounded buffer; who is too slow is let go, and may come again."""
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from fastapi.sse import format_sse_event
+from pydantic_core import to_json
 
 from api.schemas import JobOut
 from jobs import veil
 from jobs.happenings import Happening, Position
-from jobs.journal import News, Place
+from jobs.journal import Columns, News, Place
 from jobs.model import Job
 from jobs.reach import EVERYTHING, Reach
 from jobs.states import FINAL, State
@@ -21,12 +21,14 @@ from jobs.states import FINAL, State
 BACKLOG = 10_000  # events that may wait for a watcher of one job
 CHUNKS = 64  # that may wait for a listener; what a look at the ledger finds is one, shared by all who want the same
 
+Handle = tuple[str, tuple[str, str] | None]
+
 
 def encode(kind: str, data: dict[str, Any], place: object = None, *, blind: bool = False) -> bytes:
     """A server-sent event; without a place it does not move the client's Last-Event-ID."""
-    shown = veil.shown(data) if blind else data
-    text = json.dumps(shown, ensure_ascii=False, default=str)
-    return format_sse_event(event=kind, id=None if place is None else str(place), data_str=text)
+    text = to_json(veil.shown(data) if blind else data, fallback=str)  # no line ends are in it
+    told = b"" if place is None else b"id: %b\n" % str(place).encode()
+    return b"event: %b\ndata: %b\n%b\n" % (kind.encode(), text, told)
 
 
 def still_here(place: Place | None = None) -> bytes:
@@ -63,7 +65,7 @@ class Watcher(Buffer):
         for happening in news:
             if happening.is_news(self.position):
                 self.position = happening.behind(self.position)
-                data = {"at": happening.at.isoformat(), **happening.data}
+                data = {"at": happening.at, **happening.data}
                 self.put(encode(happening.kind, data, self.position, blind=self.blind))
         if moved or self.is_new:
             self.is_new = False
@@ -88,28 +90,40 @@ class Wanted:
 
     def fits(self, news: News) -> bool:
         """Whether it is to be told."""
-        job = news.job
+        entry = news.entry
         return (
-            job.tenant == self.tenant
-            and self.queue in {None, job.queue}
-            and self.task in {None, job.task}
-            and self.account in {None, job.account}
+            entry.tenant == self.tenant
+            and self.queue in {None, entry.queue}
+            and self.task in {None, entry.task}
+            and self.account in {None, entry.account}
             and self.state in {None, news.state}
-            and (self.tag is None or self.tag in job.tags)
-            and (self.lines or news.kind == "job")
-            and self.reach.covers(job.task, job.queue)
+            and (self.tag is None or self.tag in entry.tags)
+            and (self.lines or entry.line is None)
+            and self.reach.covers(entry.task, entry.queue)
         )
+
+    @property
+    def handle(self) -> Handle:
+        """What the few have in common of whom it is one: whose jobs, and the rarest thing that these must have."""
+        given = {"tag": self.tag, "account": self.account, "task": self.task, "queue": self.queue}
+        return self.tenant, next(((name, value) for name, value in given.items() if value is not None), None)
+
+
+def _handles(entry: Columns) -> list[Handle]:
+    """Those by which a listener may have asked for it."""
+    things = ("account", entry.account), ("task", entry.task), ("queue", entry.queue), *(("tag", tag) for tag in entry.tags)
+    return [(entry.tenant, thing) for thing in (None, *things)]
 
 
 def parcels(groups: Iterable[Wanted], news: Sequence[News]) -> dict[Wanted, bytes]:
-    """What each group is told, as it goes over the wire. One that wants a tag is asked only of jobs that have it."""
-    by_tag: defaultdict[str | None, list[Wanted]] = defaultdict(list)
+    """What each group is told, as it goes over the wire. A group is asked only of what has its handle: there may be many."""
+    by_handle: defaultdict[Handle, list[Wanted]] = defaultdict(list)
     for wanted in groups if news else ():
-        by_tag[wanted.tag].append(wanted)
+        by_handle[wanted.handle].append(wanted)
     found: defaultdict[Wanted, list[bytes]] = defaultdict(list)
-    for each in news:
-        for tag in {None, *each.job.tags} & by_tag.keys():
-            for wanted in by_tag[tag]:
+    for each in news if by_handle else ():
+        for handle in by_handle.keys() & _handles(each.entry):
+            for wanted in by_handle[handle]:
                 if wanted.fits(each):
                     found[wanted].append(_wire(each, blind=wanted.blind))
     return {wanted: b"".join(parts) for wanted, parts in found.items()}
@@ -117,7 +131,8 @@ def parcels(groups: Iterable[Wanted], news: Sequence[News]) -> dict[Wanted, byte
 
 def _wire(news: News, *, blind: bool) -> bytes:
     if blind not in news.wire:
-        news.wire[blind] = encode(news.kind, news.data, news.place, blind=blind)
+        kind, data = news.told()
+        news.wire[blind] = encode(kind, data, news.place, blind=blind)
     return news.wire[blind]
 
 

@@ -4,7 +4,6 @@ Nothing is written for it: it is told from the attempts, the lines and the end o
 these was told. Each only grows, and only the attempt that holds a job writes to them, so nothing comes in behind a position.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from jobs import event_ids
 from jobs.model import Attempt, Job, LogLine
-from runtime.database import EPOCH, MICROSECOND
+from runtime.database import EPOCH, MICROSECOND, from_json
 
 Record = TypeVar("Record", Attempt, LogLine)
 Counter = Literal["line", "started", "ended", "finished"]
@@ -84,7 +83,7 @@ def since(session: Session, jobs: Sequence[Job], positions: Mapping[UUID, Positi
     found = {}
     for job in jobs:
         tried, heard = attempts.get(job.id, []), lines.get(job.id, [])
-        parts = map(_start, tried), map(said, heard), (_end(attempt) for attempt in tried if attempt.outcome), end(job)
+        parts = map(_start, tried), map(_line, heard), (_end(attempt) for attempt in tried if attempt.outcome), end(job)
         whole = merge(*parts, key=lambda happening: happening.at)  # it keeps the order of each part
         found[job.id] = [happening for happening in whole if happening.is_news(positions[job.id])]
     return found
@@ -117,17 +116,20 @@ def _start(attempt: Attempt) -> Happening:
     return Happening("started", attempt.started_at, "started", attempt.epoch, data)
 
 
+def _line(line: LogLine) -> Happening:
+    kind, data = words(line.level, line.message)
+    return Happening(kind, line.at, "line", line.id, data)
+
+
 def _end(attempt: Attempt) -> Happening:
     again = attempt.retry_at.isoformat() if attempt.retry_at else None
     data = {"attempt": attempt.number, "outcome": attempt.outcome, "error": attempt.error, "retry_at": again}
     return Happening("ended", attempt.finished_at or attempt.started_at, "ended", attempt.epoch, data)
 
 
-def said(line: LogLine) -> Happening:
-    """What a task said."""
-    if line.level == "progress":
-        return Happening("progress", line.at, "line", line.id, json.loads(line.message))
-    return Happening("line", line.at, "line", line.id, {"level": line.level, "message": line.message})
+def words(level: str, message: str) -> tuple[Literal["line", "progress"], dict[str, Any]]:
+    """What a task said, told."""
+    return ("progress", from_json(message)) if level == "progress" else ("line", {"level": level, "message": message})
 
 
 def end(job: Job) -> list[Happening]:

@@ -6,16 +6,15 @@ up to the oldest that is still at work: nothing comes in behind a place.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
-from uuid import UUID
 
-from sqlalchemy import Row, delete, select, text, tuple_
+from sqlalchemy import BigInteger, Integer, Row, Select, and_, bindparam, delete, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from jobs import event_ids
-from jobs.happenings import said
+from jobs.happenings import words
 from jobs.model import Attempt, Audience, Entry, Job, LogLine
 from jobs.states import State
 from runtime import clock
@@ -26,8 +25,6 @@ BATCH = 5_000  # entries forgotten in one transaction
 Columns = Row[*tuple[Any, ...]]
 """Some of a row's: there may be thousands of entries a second, and an object costs more than what is read of it."""
 
-_ENTRY = Entry.id, Entry.xact, Entry.job_id, Entry.epoch, Entry.at, Entry.was, Entry.state, Entry.line
-_SHOWN = Job.id, Job.tenant, Job.task, Job.queue, Job.account, Job.tags, Job.state, Job.reason
 _NUMBER = "SELECT CAST(CAST({} AS text) AS bigint)"
 _OLDEST = text(_NUMBER.format("pg_snapshot_xmin(pg_current_snapshot())"))
 _OWN = text(_NUMBER.format("pg_current_xact_id()"))  # higher than that of any transaction that has written yet
@@ -58,16 +55,50 @@ class Place:
         return Place(self.since, entry.xact, entry.id)
 
 
-@dataclass(frozen=True)
 class News:
-    """An entry, told: how a job moved (`job`), or what its task said."""
+    """An entry, told: how a job moved (`job`), or what its task said. Made to words only where somebody wants it."""
 
-    place: Place
-    kind: Literal["job", "line", "progress"]
-    job: Columns  # its columns that are shown, and those that filters ask for
-    state: str  # after the move
-    data: dict[str, Any]
-    wire: dict[bool, bytes] = field(default_factory=dict, compare=False)  # as it is sent, once made; True: to the blind
+    def __init__(self, since: int, entry: Columns) -> None:
+        self.entry = entry
+        self.place = Place(since, entry.xact, entry.id)
+        self.wire: dict[bool, bytes] = {}  # as it is sent, once made; True: to the blind
+
+    @property
+    def state(self) -> str:
+        """After the move; a job that says something runs."""
+        return self.entry.state or State.RUNNING
+
+    def told(self) -> tuple[Literal["job", "line", "progress"], dict[str, Any]]:
+        """Its kind, and what is said."""
+        entry = self.entry
+        its = {"at": entry.at, "job_id": entry.job_id, "task": entry.task, "queue": entry.queue}
+        if entry.line is not None:
+            kind, said = words(entry.level, entry.message)
+            return kind, its | {"at": entry.said_at} | said
+        its |= {"account": entry.account, "tags": entry.tags, "was": entry.was, "state": entry.state}
+        its["reason"] = entry.reason if entry.now == entry.state else None
+        if entry.number is not None:
+            its["attempt"] = entry.number
+        if entry.number is not None and entry.was == State.RUNNING:
+            its |= {"outcome": entry.outcome, "error": entry.error, "retry_at": entry.retry_at}
+        return "job", its
+
+
+def _question() -> Select[*tuple[Any, ...]]:
+    """The entries behind a place, with what is told of each: one question, made once."""
+    behind = tuple_(Entry.xact, Entry.id) > tuple_(bindparam("xact", type_=BigInteger), bindparam("id", type_=BigInteger))
+    entries = select(Entry).where(behind, Entry.xact < bindparam("settled", type_=BigInteger))
+    page = entries.order_by(Entry.xact, Entry.id).limit(bindparam("most", type_=Integer)).cte("page")
+    is_of_attempt = or_(page.c.was == State.RUNNING, page.c.state == State.RUNNING)
+    attempt = and_(is_of_attempt, Attempt.job_id == page.c.job_id, Attempt.epoch == page.c.epoch)
+    job = Job.tenant, Job.task, Job.queue, Job.account, Job.tags, Job.state.label("now"), Job.reason
+    its = Attempt.number, Attempt.outcome, Attempt.error, Attempt.retry_at
+    line = LogLine.level, LogLine.message, LogLine.at.label("said_at")
+    told = select(*page.c, *job, *its, *line).outerjoin_from(page, Job, Job.id == page.c.job_id).outerjoin(Attempt, attempt)
+    return told.outerjoin(LogLine, LogLine.id == page.c.line).order_by(page.c.xact, page.c.id)
+
+
+_PAGE = _question()
 
 
 def listen(session: Session, until: datetime) -> int:
@@ -98,10 +129,9 @@ def head(session: Session, since: int) -> Place:
 
 
 def page(session: Session, after: Place, most: int) -> Sequence[Columns]:
-    """The next entries."""
-    behind = tuple_(Entry.xact, Entry.id) > tuple_(after.xact, after.id)
-    query = select(*_ENTRY).where(behind, Entry.xact < settled(session)).order_by(Entry.xact, Entry.id)
-    return session.execute(query.limit(most)).all()
+    """The next entries, with what is told of them: the columns of `News`."""
+    given = {"xact": after.xact, "id": after.id, "settled": settled(session), "most": most}
+    return session.execute(_PAGE, given).all()
 
 
 def resume(session: Session, place: Place) -> tuple[Place, bool]:
@@ -112,23 +142,9 @@ def resume(session: Session, place: Place) -> tuple[Place, bool]:
     return (first, True) if lost else (place, False)
 
 
-def tell(session: Session, after: Place, entries: Sequence[Columns]) -> list[News]:
-    """What the entries say. Three questions to the ledger, however many there are; what jobs were pruned of is left out."""
-    jobs = _jobs(session, {entry.job_id for entry in entries})
-    tried = _attempts(session, [entry for entry in entries if State.RUNNING in {entry.was, entry.state}])
-    lines = _lines(session, [entry.line for entry in entries if entry.line is not None])
-    news = []
-    for entry in entries:
-        job = jobs.get(entry.job_id)
-        if job is not None and entry.line is None:
-            moved = _moved(entry, job, tried.get((entry.job_id, entry.epoch)))
-            news.append(News(after.of(entry), "job", job, entry.state or "", moved))
-        elif job is not None and entry.line in lines:
-            told = said(lines[entry.line])
-            kind: Literal["line", "progress"] = "progress" if told.kind == "progress" else "line"
-            its = {"at": told.at.isoformat(), "job_id": str(job.id), "task": job.task, "queue": job.queue}
-            news.append(News(after.of(entry), kind, job, State.RUNNING, its | told.data))
-    return news
+def tell(after: Place, entries: Iterable[Columns]) -> list[News]:
+    """What the entries say. What jobs were pruned of is left out."""
+    return [News(after.since, entry) for entry in entries if entry.task is not None and (entry.line is None or entry.level)]
 
 
 def forget(session: Session, now: datetime, window: timedelta) -> int:
@@ -151,37 +167,3 @@ def _has_one_writer(session: Session) -> bool:
 
 def _micros(instant: datetime) -> int:
     return (instant - EPOCH) // MICROSECOND
-
-
-def _jobs(session: Session, ids: set[UUID]) -> dict[UUID, Columns]:
-    return {job.id: job for job in session.execute(select(*_SHOWN).where(Job.id.in_(ids)))} if ids else {}
-
-
-def _attempts(session: Session, entries: Iterable[Columns]) -> dict[tuple[UUID, int], Attempt]:
-    wanted = {(entry.job_id, entry.epoch) for entry in entries}
-    found = select(Attempt).where(tuple_(Attempt.job_id, Attempt.epoch).in_(wanted))
-    return {(attempt.job_id, attempt.epoch): attempt for attempt in session.scalars(found)} if wanted else {}
-
-
-def _lines(session: Session, ids: Sequence[int]) -> dict[int | None, LogLine]:
-    return {line.id: line for line in session.scalars(select(LogLine).where(LogLine.id.in_(ids)))} if ids else {}
-
-
-def _moved(entry: Columns, job: Columns, attempt: Attempt | None) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "at": entry.at.isoformat(),
-        "job_id": str(job.id),
-        "task": job.task,
-        "queue": job.queue,
-        "account": job.account,
-        "tags": job.tags,
-        "was": entry.was,
-        "state": entry.state,
-        "reason": job.reason if job.state == entry.state else None,
-    }
-    if attempt is not None:
-        told["attempt"] = attempt.number
-    if attempt is not None and entry.was == State.RUNNING:
-        again = attempt.retry_at.isoformat() if attempt.retry_at else None
-        told |= {"outcome": attempt.outcome, "error": attempt.error, "retry_at": again}
-    return told

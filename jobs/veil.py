@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from jobs.model import Attempt, BulkAction, Event, Job, LogLine, Schedule, Subscription
+from runtime.database import from_json
 
 HIDDEN = ("payload", "result", "data")
 """Names of what is not shown at all."""
@@ -28,7 +29,7 @@ def _blank(_: Session, row: object) -> None:
         case Attempt():
             _set(row, error=error(row.error))
         case LogLine():
-            silent = json.dumps(_step(json.loads(row.message))) if row.level == "progress" else ""
+            silent = json.dumps(_step(from_json(row.message))) if row.level == "progress" else ""
             _set(row, message=silent)
         case Event():
             _set(row, data=None)

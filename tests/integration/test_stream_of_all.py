@@ -17,7 +17,8 @@ from api.watchers import CHUNKS, Listener
 from jobs import attempts, journal, keys
 from jobs.journal import Place
 from jobs.model import Audience, Entry
-from jobs.states import State
+from jobs.outcome import Failed
+from jobs.states import Reason, State
 from runtime import clock as real_clock
 from runtime.database import snapshot, transaction
 from tests import make
@@ -99,6 +100,14 @@ def test_who_listens_hears_each_move_of_each_job(door: Door, clock: Clock) -> No
     assert rest[0].data["attempt"] == 1
     assert (rest[1].data["was"], rest[1].data["outcome"], rest[1].data["tags"]) == ("running", "succeeded", ["a"])
     assert "result" not in rest[1].data
+
+
+def test_half_a_character_in_an_error_holds_no_stream_up(door: Door, clock: Clock) -> None:
+    with listening(door) as heard:
+        job = door.post_job().json()
+        run(job, Failed(Reason.REJECTED, {"class": "Rejected", "message": "half \ud83d"}))
+        last = [next(heard) for _ in range(3)][-1]
+    assert last.data["error"]["message"] == "half ?"
 
 
 def test_nothing_is_lost_or_told_twice_between_two_connections(door: Door, clock: Clock) -> None:

@@ -15,6 +15,7 @@ from jobs import attempts, happenings
 from jobs.attempts import Claim
 from jobs.happenings import Position
 from jobs.model import Job, LogLine
+from jobs.outcome import Succeeded
 from runtime.database import snapshot, transaction
 from tests import make
 from tests.clock import Clock
@@ -85,6 +86,20 @@ def test_a_stream_tells_all_that_happened_and_ends_with_the_job(door: Door, cloc
     assert whole[-1].kind == "job"
     assert whole[-1].data["state"] == whole[-2].data["state"] == "succeeded"
     assert whole[-2].data["result"] == {"ok": True}
+
+
+def test_half_a_character_that_a_task_returns_or_says_is_told_as_a_question_mark(door: Door, clock: Clock) -> None:
+    job = door.post_job().json()
+    claim = run(job)
+    with transaction() as session:
+        its = {"job_id": claim.job_id, "epoch": claim.epoch, "at": clock.now(), "level": "progress"}
+        session.execute(insert(LogLine), [its | {"message": json.dumps({"done": 1, "total": 2, "note": "half \ud83d"})}])
+    finish(claim, clock, Succeeded({"text": "half \ud83d", "whole": "\U0001f600"}))
+    with watching(door, job) as found:
+        whole = {event.kind: event.data for event in found}
+    assert whole["progress"]["note"] == "half ?"
+    assert whole["finished"]["result"] == {"text": "half ?", "whole": "\U0001f600"}
+    assert door.ask("GET", f"/v1/jobs/{job['id']}").json()["result"] == whole["finished"]["result"]
 
 
 def test_what_happens_while_one_watches_is_told_at_once(door: Door, clock: Clock) -> None:
