@@ -10,12 +10,12 @@ from uuid import UUID
 
 import structlog
 from fastapi import Depends, Request
-from fastapi.sse import format_sse_event
 from sqlalchemy.orm import Session
 
+from api.deflate import Chunk
 from api.ledger import Ledger, LedgerBusy
 from api.problems import Refused
-from api.watchers import Buffer, Listener, Wanted, Watcher, encode, parcels, still_here
+from api.watchers import Buffer, Listener, Wanted, Watcher, encode, hello, parcels, still_here
 from jobs import happenings, journal, queries
 from jobs.happenings import Happening, Position
 from jobs.journal import News, Place
@@ -63,18 +63,18 @@ class Streams:
         self._reading: asyncio.Task[None] | None = None
         self._catching_up = asyncio.Semaphore(2)  # many may come again at once: others read the ledger, too
 
-    async def of(self, job_id: UUID, position: Position, *, blind: bool = False) -> AsyncIterator[bytes]:
+    async def of(self, job_id: UUID, position: Position, *, blind: bool = False) -> AsyncIterator[Chunk]:
         """The events of a job behind a position, until it is final."""
         watcher = Watcher(job_id, position, blind=blind)
         self._enter(self._watchers, job_id, watcher)
         try:
-            yield format_sse_event(retry=1000)
+            yield hello()
             while (chunk := await watcher.chunks.get()) is not None:
                 yield chunk
         finally:
             self._leave(self._watchers, job_id, watcher)
 
-    async def all(self, wanted: Wanted, place: Place | None, seconds: float | None = None) -> AsyncIterator[bytes]:
+    async def all(self, wanted: Wanted, place: Place | None, seconds: float | None = None) -> AsyncIterator[Chunk]:
         """All that is wanted behind a place, or from now on; for so long, if that is said."""
         listener = Listener()
         self._enter(self._listeners, wanted, listener)
@@ -83,7 +83,7 @@ class Streams:
             asyncio.get_running_loop().call_later(seconds, listener.put, None)
         try:
             start = await listener.start
-            yield format_sse_event(retry=1000, id=str(place or start))
+            yield hello(place or start)
             if place is not None:
                 async for past in self._past(wanted, place, start):
                     yield past
@@ -92,7 +92,7 @@ class Streams:
         finally:
             self._leave(self._listeners, wanted, listener)
 
-    async def _past(self, wanted: Wanted, place: Place, start: Place) -> AsyncIterator[bytes]:
+    async def _past(self, wanted: Wanted, place: Place, start: Place) -> AsyncIterator[Chunk]:
         """What happened behind a place, up to where the listener is sent what comes."""
         place, lost = await self._patiently(partial(journal.resume, place=place))
         if lost:
@@ -210,8 +210,9 @@ class Streams:
         return told
 
     def _beat(self) -> None:
+        placeless, here = still_here(), still_here(self._place)
         for client in self._clients():
-            client.put(still_here(self._place if isinstance(client, Listener) else None))
+            client.put(here if isinstance(client, Listener) else placeless)
 
 
 def _page(session: Session, place: Place) -> tuple[list[News], Place | None]:

@@ -4,12 +4,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from fastapi.sse import format_sse_event
 from pydantic_core import to_json
 
+from api.deflate import Chunk
 from api.schemas import JobOut
 from jobs import veil
 from jobs.happenings import Happening, Position
@@ -24,25 +26,30 @@ CHUNKS = 64  # that may wait for a listener; what a look at the ledger finds is 
 Handle = tuple[str, tuple[str, str] | None]
 
 
-def encode(kind: str, data: dict[str, Any], place: object = None, *, blind: bool = False) -> bytes:
+def encode(kind: str, data: dict[str, Any], place: object = None, *, blind: bool = False) -> Chunk:
     """A server-sent event; without a place it does not move the client's Last-Event-ID."""
     text = to_json(veil.shown(data) if blind else data, fallback=str)  # no line ends are in it
     told = b"" if place is None else b"id: %b\n" % str(place).encode()
-    return b"event: %b\ndata: %b\n%b\n" % (kind.encode(), text, told)
+    return Chunk(b"event: %b\ndata: %b\n%b\n" % (kind.encode(), text, told))
 
 
-def still_here(place: Place | None = None) -> bytes:
+def hello(place: Place | None = None) -> Chunk:
+    """What a stream begins with: where it does, and how many milliseconds to wait before coming again."""
+    return Chunk(format_sse_event(retry=1000, id=None if place is None else str(place)))
+
+
+def still_here(place: Place | None = None) -> Chunk:
     """What breaks a silence, so that no proxy ends the connection; with a place, so that it does not grow old meanwhile."""
-    return format_sse_event(comment="still here", id=None if place is None else str(place))
+    return Chunk(format_sse_event(comment="still here", id=None if place is None else str(place)))
 
 
 class Buffer:
     """What is on its way to a client; None is the end."""
 
     def __init__(self, most: int) -> None:
-        self.chunks: asyncio.Queue[bytes | None] = asyncio.Queue(most)
+        self.chunks: asyncio.Queue[Chunk | None] = asyncio.Queue(most)
 
-    def put(self, chunk: bytes | None) -> None:
+    def put(self, chunk: Chunk | None) -> None:
         """Send it; a client for which too much waits already is let go instead."""
         try:
             self.chunks.put_nowait(chunk)
@@ -102,7 +109,7 @@ class Wanted:
             and self.reach.covers(entry.task, entry.queue)
         )
 
-    @property
+    @cached_property
     def handle(self) -> Handle:
         """What the few have in common of whom it is one: whose jobs, and the rarest thing that these must have."""
         given = {"tag": self.tag, "account": self.account, "task": self.task, "queue": self.queue}
@@ -115,7 +122,7 @@ def _handles(entry: Columns) -> list[Handle]:
     return [(entry.tenant, thing) for thing in (None, *things)]
 
 
-def parcels(groups: Iterable[Wanted], news: Sequence[News]) -> dict[Wanted, bytes]:
+def parcels(groups: Iterable[Wanted], news: Sequence[News]) -> dict[Wanted, Chunk]:
     """What each group is told, as it goes over the wire. A group is asked only of what has its handle: there may be many."""
     by_handle: defaultdict[Handle, list[Wanted]] = defaultdict(list)
     for wanted in groups if news else ():
@@ -126,7 +133,7 @@ def parcels(groups: Iterable[Wanted], news: Sequence[News]) -> dict[Wanted, byte
             for wanted in by_handle[handle]:
                 if wanted.fits(each):
                     found[wanted].append(_wire(each, blind=wanted.blind))
-    return {wanted: b"".join(parts) for wanted, parts in found.items()}
+    return {wanted: Chunk(b"".join(parts)) for wanted, parts in found.items()}
 
 
 def _wire(news: News, *, blind: bool) -> bytes:
@@ -143,7 +150,7 @@ class Listener(Buffer):
         super().__init__(CHUNKS)
         self.start: asyncio.Future[Place] = asyncio.get_running_loop().create_future()  # it is sent what comes behind
 
-    def hear(self, chunk: bytes, place: Place) -> None:
+    def hear(self, chunk: Chunk, place: Place) -> None:
         """Send what a look has found, up to a place; of the look during which it came, only the place."""
         if self.start.done():
             self.put(chunk)

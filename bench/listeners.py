@@ -1,4 +1,5 @@
-"""Clients of an API's stream, in a process of their own: `python -m bench.listeners PORT QUERY COUNT`, key in BENCH_KEY.
+"""Clients of an API's stream, in a process of their own: `python -m bench.listeners PORT QUERY COUNT`, key in BENCH_KEY,
+coding in BENCH_CODING.
 
 It says `ready` once all are told where the stream begins; at the end of its input it says how many bytes they were sent.
 """
@@ -30,11 +31,12 @@ class _Listener(asyncio.Protocol):
 
 
 async def _listen(port: int, query: str, count: int) -> int:
-    key, loop = os.environ["BENCH_KEY"], asyncio.get_running_loop()
+    key, coding, loop = os.environ["BENCH_KEY"], os.environ["BENCH_CODING"], asyncio.get_running_loop()
     listeners = []
     for number in range(count):
         path = f"/v1/stream?{query.format(number)}"
-        head = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n\r\n".encode()
+        lines = f"GET {path} HTTP/1.1", "host: 127.0.0.1", f"authorization: Bearer {key}", f"accept-encoding: {coding}"
+        head = "\r\n".join([*lines, "", ""]).encode()
         listeners.append((await loop.create_connection(lambda head=head: _Listener(head), "127.0.0.1", port))[1])
     await asyncio.gather(*(listener.began for listener in listeners))
     before = sum(listener.received for listener in listeners)

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,10 +25,10 @@ CONNECTIONS = 8  # of those who post
 
 
 @contextmanager
-def listeners(lab: Lab, query: str, count: int) -> Iterator[None]:
+def listeners(lab: Lab, query: str, count: int, coding: str) -> Iterator[None]:
     """So many clients of its stream. They must have been told of something if they want everything."""
     command = [sys.executable, "-m", "bench.listeners", str(lab.port), query, str(count)]
-    environment = {**os.environ, "BENCH_KEY": lab.key}
+    environment = {**os.environ, "BENCH_KEY": lab.key, "BENCH_CODING": coding}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         assert process.stdin is not None
@@ -44,6 +45,7 @@ def measure(lab: Lab, seconds: float) -> tuple[float, float]:
     request = post("/v1/jobs", {"task": "probe.run", "payload": {"text": "x" * 160}, "delay": "1h"}, lab.key)
     before = cpu([lab.api])
     found = load(lab.port, request, CONNECTIONS, seconds=seconds)
+    time.sleep(1)  # the last are told
     return found.rate, (cpu([lab.api]) - before) / len(found.waits) * 1e6
 
 
@@ -52,8 +54,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.stream", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--want", choices=WANTS, default="all")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
+    parser.add_argument(
+        "--coding", default="deflate", help="that they take: browsers and our client do, curl by itself takes identity"
+    )
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=2, help="of each measurement")
     given = parser.parse_args()
     with ExitStack() as stack:
         broker = Valkey()
@@ -65,7 +70,7 @@ def main() -> None:
             stack.callback(labs[-1].close)
             labs[-1].api.start()
             measure(labs[-1], 1)  # warm
-        with listeners(labs[1], WANTS[given.want], given.clients):
+        with listeners(labs[1], WANTS[given.want], given.clients, given.coding):
             rounds = []
             for number in range(given.rounds):
                 turn = [1, 0] if number % 2 else [0, 1]

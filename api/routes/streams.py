@@ -1,16 +1,20 @@
 """/v1/stream, and /v1/jobs/{id}/events"""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, cast
 from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
-from starlette.types import Message, Send
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
+from api import deflate
 from api.auth import JobReader
+from api.deflate import Chunk
 from api.dependencies import InLedger
 from api.filters import Name
 from api.schemas import QueueName, Tag, TaskName
@@ -37,15 +41,25 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, compressed if the client takes it."""
+        if deflate.is_accepted(Headers(scope=scope).get("accept-encoding", "")):
+            self.headers["content-encoding"] = "deflate"
+            self.body_iterator = deflate.deflated(cast("AsyncIterator[Chunk]", self.body_iterator))
+        await super().__call__(scope, receive, send)
+
     async def stream_response(self, send: Send) -> None:
         """Send it all."""
+        now = asyncio.get_running_loop().time
 
         async def in_time(message: Message) -> None:
-            async with asyncio.timeout(STUCK):
-                await send(message)
+            limit.reschedule(now() + STUCK)
+            await send(message)
+            limit.reschedule(None)
 
         try:
-            await super().stream_response(in_time)
+            async with asyncio.timeout(None) as limit:
+                await super().stream_response(in_time)
         except TimeoutError:
             log.info("a stream's client has stopped reading")
 
@@ -76,7 +90,7 @@ async def stream_job(
     if job.state in FINAL and not any(h.is_news(position) for h in happenings.end(job)):
         return Response(status_code=204)
     streams.check()
-    return EventStream(streams.of(job_id, position, blind=caller.blind), headers=_UNBUFFERED)
+    return EventStream(streams.of(job_id, position, blind=caller.blind), headers=_HEADERS)
 
 
 @router.get(
@@ -109,7 +123,7 @@ async def stream_all(
     wanted = Wanted(caller.tenant, queue, task, tag, state, account, lines, caller.blind, caller.reach)
     streams.check()
     span = None if seconds is None else seconds.total_seconds()
-    return EventStream(streams.all(wanted, place, span), headers=_UNBUFFERED)
+    return EventStream(streams.all(wanted, place, span), headers=_HEADERS)
 
 
-_UNBUFFERED = {"X-Accel-Buffering": "no"}  # nginx would hold events back
+_HEADERS = {"X-Accel-Buffering": "no", "Vary": "Accept-Encoding"}  # nginx would hold events back

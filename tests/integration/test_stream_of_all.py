@@ -128,6 +128,20 @@ def test_nothing_is_lost_or_told_twice_between_two_connections(door: Door, clock
         assert moves(iter(again), job) == MOVES
 
 
+@pytest.mark.parametrize("coding", ["deflate", "identity"])
+def test_a_stream_is_compressed_for_who_takes_that(door: Door, clock: Clock, coding: str) -> None:
+    with listening(door) as heard:
+        begun = heard.last
+        for _ in range(8):
+            door.post_job(tags=["x" * 60])
+        told = [next(heard).id for _ in range(8)]
+    headers = {"accept-encoding": coding, "last-event-id": begun}
+    with door.new_client("read") as client, client.stream("GET", "/v1/stream?for=1s", headers=headers) as answer:
+        assert answer.headers.get("content-encoding", "identity") == coding
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert [event.id for event in Heard(answer.iter_lines())] == told
+
+
 def test_a_filter_lets_through_what_it_names(door: Door, clock: Clock) -> None:
     filters: list[dict[str, Any]] = [
         {"queue": "cpu"}, {"task": "webhook.deliver"}, {"tag": "b"}, {"state": "failed"}, {"account": "x"},
