@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import structlog
-from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombus
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
@@ -56,7 +56,7 @@ def read(raw: bytes) -> tuple[UUID, str]:
     return job_id, task
 
 
-class QoS(kombus.QoS):
+class QoS(virtual.QoS):
     """kombu's, and hints that are handed over without a message count."""
 
     def can_consume(self) -> bool:
@@ -67,7 +67,6 @@ class QoS(kombus.QoS):
 class Channel(kombus.Channel):
     """A channel to Redis or Valkey."""
 
-    QoS = QoS
     ack_emulation = False  # a message that was taken is gone
     do_restore = False  # at the worker's end too
     heard_by: int | None = None  # how many listened to the last broadcast
@@ -75,6 +74,10 @@ class Channel(kombus.Channel):
         None  # takes a hint without a message made of it, if it can
     )
     room: ClassVar["staticmethod[[], int]"] = staticmethod(lambda: 0)  # how many more hints the worker has slots for
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.QoS = QoS  # type: ignore[assignment]  # kombu takes its plainest without acknowledgements
 
     def _brpop_read(self, **options: Any) -> bool:
         """Deliver what the pending BRPOP brought. Raises Empty if it brought nothing."""

@@ -1,11 +1,10 @@
 """From the ledger to the queues: what is due goes out, and hints that the broker lost go out again."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from jobs import flow, holds, store
-from jobs.model import Hold
 from runtime import clock, metrics
 from runtime.broker import Lanes
 from runtime.database import snapshot, transaction
@@ -15,7 +14,8 @@ from runtime.settings import settings
 log = structlog.get_logger()
 
 _lanes = Lanes()
-MANY, SOON = 50, 0.02  # jobs that left for one queue at once, and the seconds after which it is looked at again
+MANY, SOON = 50, 0.04  # jobs that left for one queue at once, and the seconds after which it is looked at again
+SELDOM = 0.25  # seconds between looks at all queues
 UNSENT = 1.0  # seconds for this process's own hints to leave: on a busy machine they are late, not lost
 UNTOLD = timedelta(seconds=10)  # where the broker only counts its hints, and has too few, those this old are sent again
 
@@ -25,21 +25,26 @@ class Feed:
 
     def __init__(self) -> None:
         self._busy: set[str] = set()  # queues that workers empty fast
+        self._looked = 0.0  # at all queues, on the monotonic clock
 
     def go(self) -> float | None:
-        """Once over all queues. Returns a short time if one may run empty soon."""
-        now = clock.now()
-        free = [hold for hold in holds.read().values() if holds.allowed(hold, now) > 0]
-        if not self._busy and not free and not flow.anything_due(now):
-            return None
-        fed = {queue: self._feed(queue) for queue in self._wanting(free, now)}
+        """Once over the busy queues, and now and then over all. Returns a short time if one may run empty soon."""
+        queues = set(self._busy)
+        if clock.monotonic() >= self._looked + SELDOM or not queues:
+            self._looked = clock.monotonic()
+            queues |= self._wanting()
+        fed = {queue: self._feed(queue) for queue in sorted(queues)}
         self._busy = {queue for queue, count in fed.items() if count >= MANY}
         return SOON if self._busy else None
 
-    def _wanting(self, free: list[Hold], now: datetime) -> list[str]:
+    def _wanting(self) -> set[str]:
         """An idle scheduler takes no write lock, so it looks first."""
+        now = clock.now()
+        free = [hold for hold in holds.read().values() if holds.allowed(hold, now) > 0]
+        if not free and not flow.anything_due(now):
+            return set()
         with snapshot() as session:
-            return [q for q in settings().queues if q in self._busy or flow.is_wanting(session, q, free, now)]
+            return {q for q in settings().queues if q not in self._busy and flow.is_wanting(session, q, free, now)}
 
     @staticmethod
     def _feed(queue: str) -> int:

@@ -7,6 +7,7 @@ revocations and results, and traces the task: nothing that a hint has. Hints tha
 import os
 import time
 from collections.abc import Callable, Sequence
+from enum import Enum, auto
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,17 @@ from workers.member import Member, here, present
 from workers.pool import TaskPool
 
 log = structlog.get_logger()
+
+ENOUGH = 2  # of so many slots one is free
+REST = 0.005  # seconds, at most, until hints are read again once a slot is free
+
+
+class _Reading(Enum):
+    """Whether the loop reads hints."""
+
+    ON = auto()
+    FULL = auto()  # no: no slot is free, and the first that is wakes it
+    GATHERING = auto()  # no: few are free, and some more will be
 
 
 class Hint:
@@ -61,7 +73,7 @@ class Hint:
     def leave(self) -> None:
         """Its slot is free."""
         state.task_ready(self)
-        self._intake.free(self)
+        self._intake.leave(self)
 
     def end(self, ended: Ended | None = None) -> None:
         """What became of its job is recorded; None if there is nothing to tell of it."""
@@ -83,14 +95,30 @@ class Intake:
         self._pool: TaskPool = consumer.pool
         self._new: list[Hint] = []
         self._slots_taken: set[Hint] = set()
-        self._is_full = False  # as the loop last saw it: then it waits to be woken
+        self._reading = _Reading.ON
+        self._rests = False  # a timer that turns reading on is set
+
+    def free(self) -> int:
+        """Slots that no hint has."""
+        return max(0, int(self._pool.limit) - len(self._slots_taken))
 
     def room(self) -> int:
-        """How many more there are slots for."""
-        if (free := int(self._pool.limit) - len(self._slots_taken)) <= 0:
-            self._is_full = True  # and then look again: a slot may have been freed meanwhile, by one who saw it false
-            free = int(self._pool.limit) - len(self._slots_taken)
-        return max(0, free)
+        """How many more are to be read now. Once no slot was free it waits for some: a turn for each is dear."""
+        if self._reading is _Reading.ON:
+            if (free := self.free()) > 0:
+                return free
+            self._reading = _Reading.FULL
+        if self._reading is _Reading.FULL and self.free() > 0:  # freed before that was said
+            self._reading = _Reading.GATHERING
+        if self._reading is _Reading.GATHERING and not self._rests:
+            self._rests = True
+            self.consumer.hub.call_later(REST, self._read_on)
+        return 0
+
+    def _read_on(self) -> None:
+        self._rests = False
+        if self._reading is _Reading.GATHERING:
+            self._reading = _Reading.ON
 
     def take(self, job_id: UUID, task: str, queue: str) -> bool:
         """A hint that the transport has read by itself. False if there is no such task here: Celery says so."""
@@ -106,11 +134,14 @@ class Intake:
             self.consumer.hub.call_soon(self._claim)
         self._new.append(hint)
 
-    def free(self, hint: Hint) -> None:
+    def leave(self, hint: Hint) -> None:
         """Its slot can have another."""
         self._slots_taken.discard(hint)
-        if self._is_full:
-            self._is_full = False
+        if self._reading is _Reading.FULL:
+            self._reading = _Reading.GATHERING
+            self._pool.wake()
+        elif self._reading is _Reading.GATHERING and self.free() * ENOUGH >= self._pool.limit:
+            self._reading = _Reading.ON
             self._pool.wake()
 
     def _claim(self) -> None:

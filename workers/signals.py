@@ -64,9 +64,10 @@ def _ready(sender: Any, **_: Any) -> None:
         watchdog = Watchdog(queues, room, lambda: drain.start("not consuming", code=75))
         if "hints" in settings().shortcuts:
             intake = hints.intake(sender)
-            intake.on_turn, watchdog.room = watchdog.note, intake.room
+            intake.on_turn, watchdog.room = watchdog.note, intake.free
+            room = intake.room
             Channel.hand = staticmethod(intake.take)
-        Channel.room = staticmethod(watchdog.room)
+        Channel.room = staticmethod(room)
     else:
         signals.worker_shutting_down.connect(_drain_children, weak=False)
         watchdog = Watchdog(queues, room, lambda: os.kill(os.getpid(), signal.SIGTERM))

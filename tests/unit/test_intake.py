@@ -39,7 +39,8 @@ class Consumer:
     def __init__(self) -> None:
         self.pool, self.strategies = Pool(), {"test.echo": object()}
         self.turn: list[Callable[[], object]] = []
-        self.hub = SimpleNamespace(call_soon=self.turn.append)
+        self.timers: list[Callable[[], object]] = []
+        self.hub = SimpleNamespace(call_soon=self.turn.append, call_later=lambda _, do: self.timers.append(do))
         self.said: list[tuple[str, dict[str, Any]]] = []
         self.event_dispatcher = SimpleNamespace(send=lambda kind, **fields: self.said.append((kind, fields)))
 
@@ -148,10 +149,11 @@ def test_flower_is_told_how_an_attempt_ended(consumer: Consumer) -> None:
     assert len(state.active_requests) == 0
 
 
-def test_a_loop_that_found_no_slot_free_is_woken_by_the_first_that_is(
+def test_a_loop_that_found_no_slot_free_waits_for_half_of_them_or_for_a_moment(
     consumer: Consumer, member: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = [uuid4() for _ in range(4)]
+    ids = [uuid4() for _ in range(8)]
+    consumer.pool.limit = 8
     answer(monkeypatch, [job(job_id) for job_id in ids])
     intake, woken = Intake(consumer), list[None]()
     monkeypatch.setattr(consumer.pool, "wake", lambda: woken.append(None))
@@ -159,7 +161,20 @@ def test_a_loop_that_found_no_slot_free_is_woken_by_the_first_that_is(
         intake.take(job_id, "test.echo", "default")
     consumer.end_turn()
     assert intake.room() == 0
-    first, second, *_ = (hint for hint, *_ in consumer.pool.asked)
+    first, second, third, fourth, fifth, *_ = (hint for hint, *_ in consumer.pool.asked)
     first.leave()
+    assert (len(woken), intake.room(), len(consumer.timers)) == (1, 0, 1), "the first wakes it, and it sets a timer"
     second.leave()
-    assert (len(woken), intake.room()) == (1, 2), "once it knows, it takes what it has room for by itself"
+    third.leave()
+    assert (len(woken), intake.room()) == (1, 0)
+    fourth.leave()
+    assert (len(woken), intake.room()) == (2, 4), "half"
+    fifth.leave()
+    assert len(woken) == 2, "it reads already"
+    for job_id in ids[:5]:
+        intake.take(job_id, "test.echo", "default")
+    assert intake.room() == 0
+    consumer.pool.asked[5][0].leave()
+    assert (intake.room(), len(consumer.timers)) == (0, 1), "the timer still runs"
+    consumer.timers.pop()()
+    assert intake.room() == 1
