@@ -30,7 +30,7 @@ class AwsAccount(Account):
     """An access key."""
 
     region: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{2,40}$")] = Field(examples=["eu-central-1"])
-    access_key_id: Annotated[str, StringConstraints(pattern=r"^\w{3,128}$")] | None = Field(
+    access_key_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,128}$")] | None = Field(
         None, description="without it and its secret: the role that this machine has", examples=["AKIA…"]
     )
     secret_access_key: SecretStr | None = None

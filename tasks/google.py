@@ -5,7 +5,6 @@ import threading
 from datetime import timedelta
 from typing import Annotated, Any
 
-import jwt
 from pydantic import AfterValidator, SecretStr
 
 from runtime import clock, redaction
@@ -54,6 +53,8 @@ class Tokens:
             return self._token
 
     def _made(self) -> str:
+        import jwt
+
         now, who = clock.now(), self._fields["client_email"]
         claims = {"iss": who, "sub": who, "scope": SCOPE, "iat": now, "exp": now + VALID}
         return jwt.encode(claims, self._fields["private_key"], "RS256", {"kid": self._fields["private_key_id"]})

@@ -108,7 +108,7 @@ paypal = Provider(
 )
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,36}$")]
-Amount = Annotated[str, StringConstraints(pattern=r"^\d{1,20}(\.\d{1,3})?$"), Field(examples=["19.99"])]
+Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}(\.[0-9]{1,3})?$"), Field(examples=["19.99"])]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Mark = Annotated[str, StringConstraints(min_length=1, max_length=127)]
 UNITS = "in units of the currency, with its decimals: 19.99 euros, 1999 yen"

@@ -26,7 +26,7 @@ class Ses(aws.AwsAccount):
     """
 
     rate: Rate | None = rate("14/s")  # what most accounts begin with, outside of the sandbox
-    configuration_set: Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")] | None = Field(
+    configuration_set: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = Field(
         None, description="says where events go"
     )
 
