@@ -11,6 +11,8 @@ from runtime import clock, metrics
 
 log = structlog.get_logger()
 
+JOIN = 0.05  # seconds by which a chore is done early rather than alone: half as many wakings
+
 
 @dataclass(frozen=True)
 class Chore:
@@ -31,8 +33,8 @@ class Round:
         """Do the chores that are due. Returns the seconds until the next is."""
         for chore, due in self._next.items():
             started = clock.monotonic()
-            if started >= due:
-                metrics.scheduler_lag.set(started - due if due else 0.0)
+            if started >= due - min(JOIN, chore.period / 5):
+                metrics.scheduler_lag.set(max(0.0, started - due) if due else 0.0)
                 rest = self._do(chore)
                 self._next[chore] = clock.monotonic() + (chore.period if rest is None else rest)
         return max(0.01, min(self._next.values()) - clock.monotonic())
