@@ -15,7 +15,7 @@ from api.deflate import Chunk
 from api.schemas import JobOut
 from jobs import veil
 from jobs.happenings import Happening, Position
-from jobs.journal import Columns, News, Place
+from jobs.journal import News, Place, Said
 from jobs.model import Job
 from jobs.reach import EVERYTHING, Reach
 from jobs.states import FINAL, State
@@ -23,7 +23,7 @@ from jobs.states import FINAL, State
 BACKLOG = 10_000  # events that may wait for a watcher of one job
 CHUNKS = 64  # that may wait for a listener; what a look at the ledger finds is one, shared by all who want the same
 
-Handle = tuple[str, tuple[str, str] | None]
+Handle = tuple[str | None, tuple[str, str | None] | None]
 
 
 def encode(kind: str, data: dict[str, Any], place: object = None, *, blind: bool = False) -> Chunk:
@@ -116,7 +116,7 @@ class Wanted:
         return self.tenant, next(((name, value) for name, value in given.items() if value is not None), None)
 
 
-def _handles(entry: Columns) -> list[Handle]:
+def _handles(entry: Said) -> list[Handle]:
     """Those by which a listener may have asked for it."""
     things = ("account", entry.account), ("task", entry.task), ("queue", entry.queue), *(("tag", tag) for tag in entry.tags)
     return [(entry.tenant, thing) for thing in (None, *things)]

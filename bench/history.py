@@ -101,7 +101,7 @@ class Side:
                 fill(session, start, CHUNK, random)
         if self.engine.dialect.name == "postgresql":
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("ANALYZE")  # as PostgreSQL does by itself a minute later
+                connection.exec_driver_sql("VACUUM (ANALYZE)")  # as PostgreSQL does by itself a minute later
         with database.transaction() as session:
             self.worker = liveness.register(session, 1, "threads", ["default"], 4)
 

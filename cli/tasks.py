@@ -13,7 +13,7 @@ def tasks(
     door: Door, name: Annotated[str | None, typer.Argument(help="Show this one with its schema and an example.")] = None
 ) -> None:
     """List the tasks, or show one."""
-    if name is None:
+    if name in {None, "list"}:  # as the other commands have it
         door.show(door.ask("GET", "/v1/tasks"), _show_all)
     else:
         door.show(door.ask("GET", "/v1/tasks/{}", name), _show_one)

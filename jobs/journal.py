@@ -8,9 +8,10 @@ up to the oldest that is still at work: nothing comes in behind a place.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Row, Select, and_, bindparam, delete, or_, select, text, tuple_
+from sqlalchemy import BigInteger, Integer, Select, and_, bindparam, delete, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from jobs import event_ids
@@ -21,9 +22,6 @@ from runtime import clock
 from runtime.database import EPOCH, MICROSECOND, insert
 
 BATCH = 5_000  # entries forgotten in one transaction
-
-Columns = Row[*tuple[Any, ...]]
-"""Some of a row's: there may be thousands of entries a second, and an object costs more than what is read of it."""
 
 _NUMBER = "SELECT CAST(CAST({} AS text) AS bigint)"
 _OLDEST = text(_NUMBER.format("pg_snapshot_xmin(pg_current_snapshot())"))
@@ -50,15 +48,42 @@ class Place:
         """
         return cls(*event_ids.parse(given, 3))
 
-    def of(self, entry: Columns | Entry) -> "Place":
+    def of(self, entry: "Said | Entry") -> "Place":
         """The place behind an entry of the same journal."""
         return Place(self.since, entry.xact, entry.id)
 
 
-class News:
-    """An entry, told: how a job moved (`job`), or what its task said. Made to words only where somebody wants it."""
+class Said(NamedTuple):
+    """An entry, with what is told of its job, of the attempt that it began or ended, and of its line."""
 
-    def __init__(self, since: int, entry: Columns) -> None:
+    id: int
+    xact: int
+    at: datetime
+    job_id: UUID
+    epoch: int
+    was: str | None
+    state: str | None
+    line: int | None
+    tenant: str | None  # None where the job was pruned
+    task: str
+    queue: str
+    account: str | None
+    tags: list[str]
+    now: str  # the job's state by now
+    reason: str | None
+    number: int | None  # None where it is not about an attempt
+    outcome: str | None
+    error: dict[str, Any] | None
+    retry_at: datetime | None
+    level: str | None
+    message: str
+    said_at: datetime
+
+
+class News:
+    """An entry, told: how a job moved, or what its task said. Made to words only where somebody wants it."""
+
+    def __init__(self, since: int, entry: Said) -> None:
         self.entry = entry
         self.place = Place(since, entry.xact, entry.id)
         self.wire: dict[bool, bytes] = {}  # as it is sent, once made; True: to the blind
@@ -71,8 +96,8 @@ class News:
     def told(self) -> tuple[Literal["job", "line", "progress"], dict[str, Any]]:
         """Its kind, and what is said."""
         entry = self.entry
-        its = {"at": entry.at, "job_id": entry.job_id, "task": entry.task, "queue": entry.queue}
-        if entry.line is not None:
+        its: dict[str, Any] = {"at": entry.at, "job_id": entry.job_id, "task": entry.task, "queue": entry.queue}
+        if entry.level is not None:
             kind, said = words(entry.level, entry.message)
             return kind, its | {"at": entry.said_at} | said
         its |= {"account": entry.account, "tags": entry.tags, "was": entry.was, "state": entry.state}
@@ -128,10 +153,10 @@ def head(session: Session, since: int) -> Place:
     return Place(since) if entry is None else Place(since).of(entry)
 
 
-def page(session: Session, after: Place, most: int) -> Sequence[Columns]:
-    """The next entries, with what is told of them: the columns of `News`."""
+def page(session: Session, after: Place, most: int) -> Sequence[Said]:
+    """The next entries."""
     given = {"xact": after.xact, "id": after.id, "settled": settled(session), "most": most}
-    return session.execute(_PAGE, given).all()
+    return [Said._make(row) for row in session.execute(_PAGE, given)]
 
 
 def resume(session: Session, place: Place) -> tuple[Place, bool]:
@@ -142,9 +167,11 @@ def resume(session: Session, place: Place) -> tuple[Place, bool]:
     return (first, True) if lost else (place, False)
 
 
-def tell(after: Place, entries: Iterable[Columns]) -> list[News]:
+def tell(after: Place, entries: Iterable[Said]) -> list[News]:
     """What the entries say. What jobs were pruned of is left out."""
-    return [News(after.since, entry) for entry in entries if entry.task is not None and (entry.line is None or entry.level)]
+    return [
+        News(after.since, entry) for entry in entries if entry.tenant is not None and (entry.line is None or entry.level)
+    ]
 
 
 def forget(session: Session, now: datetime, window: timedelta) -> int:

@@ -218,7 +218,7 @@ def test_tasks(api: Pretended, treadle: Treadle) -> None:
             "payload_schema": {"type": "object"}, "example": {"url": "https://example.com"}}  # fmt: skip
     api.on("GET", "/v1/tasks", {"tasks": [task]})
     api.on("GET", "/v1/tasks/http.request", task)
-    assert "Call." in treadle("tasks")[1]
+    assert "Call." in treadle("tasks")[1] == treadle("tasks", "list")[1]
     assert "https://example.com" in treadle("tasks", "http.request")[1]
 
 
