@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, inspect
+from sqlalchemy import bindparam, insert, inspect
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -19,13 +20,15 @@ from jobs.order import OnConflict, Order
 from jobs.states import State
 from runtime import clock, metrics
 from runtime.database import after_commit
+from runtime.prepared import Prepared
 from runtime.settings import settings
 
 __all__ = ["Key", "Order", "Submission", "digest_of", "submit", "submit_each", "submit_many"]
 
 
-_INSERT = insert(Job)
-_ATTRIBUTES = {attribute.columns[0].key: attribute.key for attribute in inspect(Job).column_attrs}  # by column
+_VALUES = inspect(Job).column_attrs.keys()
+_INSERT = Prepared(insert(Job).values({name: bindparam(name) for name in _VALUES}), *_VALUES)
+_row = itemgetter(*_VALUES)
 
 
 @dataclass(frozen=True)
@@ -130,13 +133,8 @@ def _insert(session: Session, made: Sequence[Job]) -> None:
         if job.run_at <= now and not holds.keeps(job, now) and flow.window.take(session, job.queue, now, job.priority):
             job.state, job.hinted_at = State.QUEUED, now
             hinted.append(flow.hint(job))
-    session.connection().execute(_INSERT, [_columns(job) for job in made])
+    _INSERT.execute(session.connection(), [_row(vars(job)) for job in made])
     labels.write(session, made)
     flow.offer(session, hinted)
     for (task, queue), count in Counter((job.task, job.queue) for job in made).items():
         after_commit(session, partial(metrics.submitted.labels(task, queue).inc, count))
-
-
-def _columns(job: Job) -> dict[str, Any]:
-    values = vars(job)
-    return {column: values[attribute] for column, attribute in _ATTRIBUTES.items()}
