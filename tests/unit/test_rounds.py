@@ -1,5 +1,7 @@
 """The scheduler's round: chores that are nearly due are done in one waking, and none is late for it."""
 
+from itertools import pairwise
+
 from scheduler.rounds import Chore, Round
 from tests.clock import Clock
 
@@ -23,6 +25,6 @@ def test_chores_that_are_due_about_the_same_time_share_a_waking(clock: Clock) ->
     assert wakings <= 20 / 0.25 + 1
     for name, period in (("often", 0.25), ("seldom", 0.5), ("rarely", 2.0)):
         times = [at for which, at in done if which == name]
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(times)]
         assert period * 0.75 < min(gaps)
         assert max(gaps) <= period + 0.02
