@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3, help="of each enqueue rate")
     parser.add_argument("--jobs", type=int, default=6_000, help="to drain")
-    parser.add_argument("--idle", type=float, default=10, help="seconds of doing nothing")
+    parser.add_argument("--idle", type=float, default=30, help="seconds of doing nothing")
     parser.add_argument("--page", type=Path, help="write the table between the marks of this page too")
     given = parser.parse_args()
     rounds: list[report.Round] = []
@@ -63,10 +63,11 @@ def _round(sides: list[Side], given: argparse.Namespace) -> report.Round:
         side.wipe()
         side.start_working("noop")
         found[side.name] |= measures.latency(side, rate=50, seconds=4)
-    for side, figures in zip(doors, measures.idle(doors, given.idle), strict=True):
-        found[side.name] |= figures
         if isinstance(side, Treadle):
             found[side.name] |= measures.due(side, 10_000)
+        side.rest()
+    for side, figures in zip(doors, measures.idle(doors, given.idle), strict=True):
+        found[side.name] |= figures
         side.stop_working()
     return found
 

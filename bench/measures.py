@@ -89,14 +89,33 @@ def idle(sides: list[Side], seconds: float) -> list[dict[str, float]]:
     """CPU and memory of door, workers and scheduler while nothing is to be done: all sides in the same seconds."""
     time.sleep(1)
     parts = [[side.api, *side.running] for side in sides]
-    before = [cpu(those) for those in parts]
+    before = [[cpu([part]) for part in those] for those in parts]
     time.sleep(seconds)
-    after = [cpu(those) for those in parts]
-    memory = [sum(process.memory_full_info().pss for process in _processes(those)) for those in parts]
-    return [
-        {"idle, CPU (% of a core)": (end - start) / seconds * 100, "idle, memory as PSS (MB)": size / 1e6}
-        for start, end, size in zip(before, after, memory, strict=True)
+    spent = [
+        [(cpu([part]) - start) / seconds * 100 for part, start in zip(those, starts, strict=True)]
+        for those, starts in zip(parts, before, strict=True)
     ]
+    held = [[_memory(part) / 1e6 for part in those] for those in parts]
+    return [
+        _listed("CPU (% of a core)", used) | _listed("memory as PSS (MB)", kept)
+        for used, kept in zip(spent, held, strict=True)
+    ]
+
+
+def _listed(what: str, figures: list[float]) -> dict[str, float]:
+    """The sum, and what is in it: door, workers, scheduler, in this order."""
+    door, *workers, scheduler = figures
+    return {
+        f"idle, {what}": sum(figures),
+        f"… of the API, {what}": door,
+        f"… of the workers, {what}": sum(workers),
+        f"… of the scheduler, {what}": scheduler,
+    }
+
+
+def _memory(part: Part) -> int:
+    """Bytes, of which those that processes share are counted in part."""
+    return sum(process.memory_full_info().pss for process in _processes([part]))
 
 
 def _processes(parts: list[Part]) -> list[psutil.Process]:

@@ -63,6 +63,9 @@ class Side:
             part.remove()
         self.running = []
 
+    def rest(self) -> None:
+        """Keep what is left running while there is nothing to do."""
+
     def wipe(self) -> None:
         """Forget all jobs; no worker runs. kombu's routing tables stay, its producers rely on them."""
         self.marks.write_bytes(b"")

@@ -50,6 +50,13 @@ class Treadle(Side):
         workers = [Part(name, command, self.lab.environment) for name, command in zip(names, commands, strict=True)]
         return [*workers, Part("scheduler", ["scheduler"], self.lab.environment)]
 
+    def rest(self) -> None:
+        """One worker, as `treadle up` starts it; plain Celery's one has two processes by default."""
+        for worker in self.running[1:-1]:
+            worker.stop()
+            worker.remove()
+        self.running = [self.running[0], self.running[-1]]
+
     def wipe(self) -> None:
         super().wipe()
         with self.lab.engine.begin() as connection:
