@@ -137,6 +137,10 @@ def _begin_sqlite(connection: sa.Connection, patience: float) -> None:
         connection.exec_driver_sql("BEGIN")
         return
     driver: Any = connection.connection.driver_connection
+    synchronous = "NORMAL" if connection.get_execution_options().get("fleeting") else "FULL"
+    if connection.info.get("synchronous", "FULL") != synchronous:
+        driver.execute(f"PRAGMA synchronous={synchronous}")
+        connection.info["synchronous"] = synchronous
     until = time.monotonic() + patience  # of the real clock: a lock is held in real time
     driver.execute("PRAGMA busy_timeout=0")
     try:
@@ -185,9 +189,14 @@ def use(chosen: sa.Engine | None) -> None:
 
 
 @contextmanager
-def transaction(*, before_commit: Callable[[], None] | None = None) -> Iterator[Session]:
-    """One transaction: committed at the end, rolled back on any exception; then what was asked for `after_commit`."""
-    with Session(engine(), expire_on_commit=False) as session:
+def transaction(*, before_commit: Callable[[], None] | None = None, lasting: bool = True) -> Iterator[Session]:
+    """One transaction: committed at the end, rolled back on any exception; then what was asked for `after_commit`.
+
+    One that is not `lasting` survives the death of any process, but not that of the machine SQLite is on: its commit does
+    not wait for the disk. What follows it and lasts makes it last too.
+    """
+    bind = engine() if lasting or engine().dialect.name != "sqlite" else engine().execution_options(fleeting=True)
+    with Session(bind, expire_on_commit=False) as session:
         with session.begin():
             yield session
             if before_commit:
@@ -195,6 +204,20 @@ def transaction(*, before_commit: Callable[[], None] | None = None) -> Iterator[
                 before_commit()
         for callback in session.info.pop("after_commit", ()):
             callback()
+
+
+class MustLast(Exception):
+    """A transaction has to be done once more, and to be `lasting`."""
+
+
+def must_last(session: Session) -> None:
+    """Say that what this transaction does has to outlive the machine.
+
+    Raises:
+        MustLast: it would not.
+    """
+    if session.get_bind().get_execution_options().get("fleeting"):
+        raise MustLast
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy.orm import Session
 
-from runtime.database import Unavailable, after_commit, engine, transaction
+from runtime.database import MustLast, Unavailable, after_commit, engine, transaction
 
 log = structlog.get_logger()
 
@@ -40,6 +40,7 @@ class Call:
     then: Then
     row: str = ""
     insists: bool = False
+    lasting: bool = True  # see `transaction`
     given_up: bool = False
 
     def is_wanted(self) -> bool:
@@ -144,6 +145,9 @@ class GroupCommit:
                 answers = self._transact(calls)
             except Overtaken:
                 continue  # rolled back; once more without the one that was given up
+            except MustLast:
+                calls[0].lasting = True
+                continue
             except BaseException as error:  # noqa: BLE001 - the commit failed, so nobody's change is stored: each is told
                 again = [call for call in calls if call.insists and isinstance(error, Unavailable)]
                 for call in calls:
@@ -161,8 +165,7 @@ class GroupCommit:
         groups: dict[Any, list[Call]] = {}
         for call in calls:
             groups.setdefault(call if call.do is alone else call.do, []).append(call)
-
-        stored = False
+        stored, lasting = False, any(call.lasting for call in calls)
 
         def check() -> None:
             if any(call.given_up for call in calls):
@@ -173,10 +176,10 @@ class GroupCommit:
             stored = True
 
         try:
-            with transaction(before_commit=check) as session:
+            with transaction(before_commit=check, lasting=lasting) as session:
                 after_commit(session, note)
                 return {call: answer for group in groups.values() for call, answer in _done(session, group)}
-        except (*Unavailable, Overtaken):
+        except (*Unavailable, Overtaken, MustLast):
             raise
         except Exception:
             if stored or len(calls) == 1:

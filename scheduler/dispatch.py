@@ -48,7 +48,7 @@ class Feed:
 
     @staticmethod
     def _feed(queue: str) -> int:
-        with transaction() as session:
+        with transaction(lasting=False) as session:  # its hints do not outlive the machine either
             return flow.feed(session, queue, clock.now())
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from jobs import attempts
 from jobs.attempts import Taken
 from runtime import clock, metrics
-from runtime.database import Unavailable
+from runtime.database import Unavailable, must_last
 from workers import writes
 from workers.member import Member, give_back
 
@@ -31,7 +31,7 @@ def begin(job_ids: Sequence[UUID], member: Member, then: Callable[[list[Taken | 
     With the database away nothing is taken; if it was all the same, the next heartbeat gives it back.
     """
     member.roll.grasp(job_ids)
-    writes.send(_claim_all, (member.id, job_ids), lambda found: then(_taken(found, job_ids, member)))
+    writes.send(_claim_all, (member.id, job_ids), lambda found: then(_taken(found, job_ids, member)), lasting=False)
 
 
 def _taken(found: list[Taken | None] | BaseException, job_ids: Sequence[UUID], member: Member) -> list[Taken | None]:
@@ -69,7 +69,12 @@ def put_back(job: Taken, member: Member) -> None:
 
 
 def _claim_all(session: Session, asked: Sequence[tuple[UUID, Sequence[UUID]]]) -> list[list[Taken | None]]:
-    """Each job goes to the first hint of it; a second one is stale."""
+    """Each job goes to the first hint of it; a second one is stale.
+
+    A claim need not outlive the machine, since its worker does not; unless after a lost one the job may not run again.
+    """
     worker = asked[0][0]  # a process is one member
     found = attempts.claim_all(session, {job_id for _, wanted in asked for job_id in wanted}, worker, clock.now())
+    if any(job.retry["on_unknown"] != "retry" for job in found.values()):
+        must_last(session)
     return [[found.pop(job_id, None) for job_id in wanted] for _, wanted in asked]

@@ -101,7 +101,7 @@ class Member:
         """Renew the lease, write what the attempts say, and hear what is wanted of them. False: given up for dead."""
         assert self.id is not None  # noqa: S101 - join comes first
         doubts = set(self.doubts)
-        with transaction() as session:
+        with transaction(lasting=False) as session:
             if not liveness.renew(session, self.id):
                 return False
             held = liveness.held(session, self.id)

@@ -67,7 +67,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, outcome: "list[Taken | None] | Excep
     """Have every claim end so. Returns what was claimed, a list for each time."""
     asked: list[list[UUID]] = []
 
-    def send(_: object, item: tuple[UUID, list[UUID]], then: Callable[[object], object]) -> None:
+    def send(_: object, item: tuple[UUID, list[UUID]], then: Callable[[object], object], **__: object) -> None:
         asked.append(item[1])
         then(outcome)
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from jobs.model import Attempt, Queue
 from runtime import clock
-from runtime.database import after_commit, snapshot
-from runtime.group_commit import MOST, Call, GroupCommit
+from runtime.database import after_commit, must_last, snapshot, transaction
+from runtime.group_commit import MOST, Call, GroupCommit, alone
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -277,3 +278,57 @@ def test_closing_finishes_what_waits() -> None:
     calls = [group.put(adding(f"q{number}")) for number in range(50)]
     group.close()
     assert {call.answer.result(20) for call in calls} == stored()
+
+
+def synchronous(session: Session) -> int:
+    """How SQLite commits this transaction: 1 without waiting for the disk, 2 after it."""
+    return int(session.connection().exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+
+def told(group: GroupCommit, *wanted: tuple[Callable[[Session], Any], bool]) -> list[Any]:
+    """The answers to changes, each of which is to last or not, in one transaction."""
+    answers: dict[int, Any] = {}
+    done = threading.Semaphore(0)
+
+    def hear(number: int, answer: Any) -> None:
+        answers[number] = answer
+        done.release()
+
+    busy, go = threading.Event(), threading.Event()
+    group.put(lambda _: (busy.set(), go.wait(10)))
+    assert busy.wait(10)
+    for number, (change, lasting) in enumerate(wanted):
+        group.queue(Call(alone, change, partial(hear, number), lasting=lasting))
+    go.set()
+    assert all(done.acquire(timeout=10) for _ in wanted)
+    return [answers[number] for number in range(len(wanted))]
+
+
+def test_a_transaction_waits_for_the_disk_if_any_call_must_last(group: GroupCommit) -> None:
+    assert told(group, (synchronous, False), (synchronous, False)) == [1, 1]
+    assert told(group, (synchronous, False), (synchronous, True)) == [2, 2]
+    assert told(group, (synchronous, False)) == [1]
+    with transaction() as session:
+        assert synchronous(session) == 2
+
+
+def test_a_call_that_finds_that_it_must_last_is_done_again(group: GroupCommit) -> None:
+    runs: list[int] = []
+
+    def find_out(session: Session) -> str:
+        runs.append(synchronous(session))
+        name = adding(f"run {len(runs)}")(session)
+        must_last(session)
+        return name
+
+    assert told(group, (find_out, False), (adding("other"), False)) == ["run 2", "other"]
+    assert (runs, stored()) == ([1, 2], {"run 2", "other"})
+
+
+def test_what_a_callers_ear_raises_harms_nobody(group: GroupCommit) -> None:
+    def deaf(_: Any) -> None:
+        raise Refusal
+
+    group.queue(Call(alone, adding("unheard"), deaf))
+    assert group.put(adding("next")).answer.result(10) == "next"
+    assert stored() == {"unheard", "next"}
