@@ -8,6 +8,7 @@ up to the oldest that is still at work: nothing comes in behind a place.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -120,7 +121,7 @@ def _question() -> Select[*tuple[Any, ...]]:
     its = Attempt.number, Attempt.outcome, Attempt.error, Attempt.retry_at
     line = LogLine.level, LogLine.message, LogLine.at.label("said_at")
     told = select(*page.c, *job, *its, *line).outerjoin_from(page, Job, Job.id == page.c.job_id).outerjoin(Attempt, attempt)
-    return told.outerjoin(LogLine, LogLine.id == page.c.line).order_by(page.c.xact, page.c.id)
+    return told.outerjoin(LogLine, LogLine.id == page.c.line)
 
 
 _PAGE = _question()
@@ -156,7 +157,8 @@ def head(session: Session, since: int) -> Place:
 def page(session: Session, after: Place, most: int) -> Sequence[Said]:
     """The next entries."""
     given = {"xact": after.xact, "id": after.id, "settled": settled(session), "most": most}
-    return [Said._make(row) for row in session.execute(_PAGE, given)]
+    said = map(Said._make, session.execute(_PAGE, given))
+    return sorted(said, key=attrgetter("xact", "id"))  # a join promises no order; the database would sort whole rows
 
 
 def resume(session: Session, place: Place) -> tuple[Place, bool]:
