@@ -116,10 +116,10 @@ def read(headers: Mapping[str, str], raw: bytes, key: str | None = None) -> tupl
                 raise Invalid.at("", f"A batch holds 1 to {MOST} events.")
             if len(raw) > settings().payload_limit:
                 _check_size(max(len(json.dumps(item)) for item in items))
-            return [_read(item, headers, None, f"/{at}") for at, item in enumerate(items)], True
+            return [_read(item, headers, None, f"/{at}", kind) for at, item in enumerate(items)], True
         case "application/json" | "application/cloudevents+json", dict() as given:
             _check_size(len(raw))
-            return [_read(given, headers, key, "")], False
+            return [_read(given, headers, key, "", kind)], False
         case (("application/json" | "application/cloudevents+json" | "application/cloudevents-batch+json"), _):
             raise Invalid.at("", "An event is an object; a batch is an array of them.")
     raise Refused(
@@ -135,8 +135,8 @@ def written(event: Event) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _read(given: Any, headers: Mapping[str, str], key: str | None, pointer: str) -> Arrival:
-    plain = isinstance(given, dict) and "specversion" not in given
+def _read(given: Any, headers: Mapping[str, str], key: str | None, pointer: str, kind: str) -> Arrival:
+    plain = kind == "application/json" and isinstance(given, dict) and "specversion" not in given
     try:
         if not plain:
             return _arrival(CloudEvent.model_validate(given), headers)

@@ -115,6 +115,16 @@ def test_an_event_that_is_none_is_refused_with_its_place_and_nothing_is_stored(
     assert door.ask("GET", "/v1/events").json()["events"] == []
 
 
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events/test"])
+def test_what_is_called_a_cloudevent_must_be_one(door: Door, path: str) -> None:
+    plain = {"type": "order.paid", "data": {"total": 5}}
+    assert door.ask("POST", path, json=plain).is_success
+    for body, kind, prefix in ((plain, "cloudevents", ""), ([plain], "cloudevents-batch", "/0")):
+        answer = door.ask("POST", path, json=body, headers={"content-type": f"application/{kind}+json"})
+        assert answer.status_code == 422
+        assert f"{prefix}/specversion" in {error["pointer"] for error in answer.json()["errors"]}
+
+
 def test_a_batch_is_accepted_whole_or_not_at_all(door: Door) -> None:
     good = {"type": "order.paid", "id": "1"}
     assert door.ask("POST", "/v1/events", json=[good, {"type": "order paid"}]).status_code == 422
