@@ -7,7 +7,6 @@ revocations and results, and traces the task: nothing that a hint has. Hints tha
 import os
 import time
 from collections.abc import Callable, Sequence
-from enum import Enum, auto
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
@@ -21,19 +20,9 @@ from workers import claims
 from workers.execute import Ended, perform
 from workers.member import Member, here, present
 from workers.pool import TaskPool
+from workers.slots import Slots
 
 log = structlog.get_logger()
-
-ENOUGH = 2  # of so many slots one is free
-REST = 0.005  # seconds, at most, until hints are read again once a slot is free
-
-
-class _Reading(Enum):
-    """Whether the loop reads hints."""
-
-    ON = auto()
-    FULL = auto()  # no: no slot is free, and the first that is wakes it
-    GATHERING = auto()  # no: few are free, and some more will be
 
 
 class Hint:
@@ -73,7 +62,7 @@ class Hint:
     def leave(self) -> None:
         """Its slot is free."""
         state.task_ready(self)
-        self._intake.leave(self)
+        self._intake.slots.leave(self)
 
     def end(self, ended: Ended | None = None) -> None:
         """What became of its job is recorded; None if there is nothing to tell of it."""
@@ -94,31 +83,7 @@ class Intake:
         self.on_turn: Callable[[], object] = _nothing  # called when some came in
         self._pool: TaskPool = consumer.pool
         self._new: list[Hint] = []
-        self._slots_taken: set[Hint] = set()
-        self._reading = _Reading.ON
-        self._rests = False  # a timer that turns reading on is set
-
-    def free(self) -> int:
-        """Slots that no hint has."""
-        return max(0, int(self._pool.limit) - len(self._slots_taken))
-
-    def room(self) -> int:
-        """How many more are to be read now. Once no slot was free it waits for some: a turn for each is dear."""
-        if self._reading is _Reading.ON:
-            if (free := self.free()) > 0:
-                return free
-            self._reading = _Reading.FULL
-        if self._reading is _Reading.FULL and self.free() > 0:  # freed before that was said
-            self._reading = _Reading.GATHERING
-        if self._reading is _Reading.GATHERING and not self._rests:
-            self._rests = True
-            self.consumer.hub.call_later(REST, self._read_on)
-        return 0
-
-    def _read_on(self) -> None:
-        self._rests = False
-        if self._reading is _Reading.GATHERING:
-            self._reading = _Reading.ON
+        self.slots = Slots(consumer.pool, consumer.hub)
 
     def take(self, job_id: UUID, task: str, queue: str) -> bool:
         """A hint that the transport has read by itself. False if there is no such task here: Celery says so."""
@@ -129,20 +94,10 @@ class Intake:
 
     def add(self, hint: Hint) -> None:
         """Another one came in; they are claimed once Celery has read all that it got."""
-        self._slots_taken.add(hint)
+        self.slots.take(hint)
         if not self._new:
             self.consumer.hub.call_soon(self._claim)
         self._new.append(hint)
-
-    def leave(self, hint: Hint) -> None:
-        """Its slot can have another."""
-        self._slots_taken.discard(hint)
-        if self._reading is _Reading.FULL:
-            self._reading = _Reading.GATHERING
-            self._pool.wake()
-        elif self._reading is _Reading.GATHERING and self.free() * ENOUGH >= self._pool.limit:
-            self._reading = _Reading.ON
-            self._pool.wake()
 
     def _claim(self) -> None:
         hints, self._new = self._new, []

@@ -64,8 +64,8 @@ def _ready(sender: Any, **_: Any) -> None:
         watchdog = Watchdog(queues, room, lambda: drain.start("not consuming", code=75))
         if "hints" in settings().shortcuts:
             intake = hints.intake(sender)
-            intake.on_turn, watchdog.room = watchdog.note, intake.free
-            room = intake.room
+            intake.on_turn, watchdog.room = watchdog.note, intake.slots.free
+            room = intake.slots.room
             Channel.hand = staticmethod(intake.take)
         Channel.room = staticmethod(room)
     else:

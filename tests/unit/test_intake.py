@@ -88,11 +88,11 @@ def test_the_hints_of_a_turn_are_claimed_together(
     intake.on_turn = lambda: turns.append(None)
     for job_id in (first, second):
         assert intake.take(job_id, "test.echo", "default")
-    assert intake.room() == 2, "their slots are taken from the moment they are read"
+    assert intake.slots.free() == 2, "their slots are taken from the moment they are read"
     consumer.end_turn()
     assert (asked, len(turns)) == ([[first, second]], 1)
     assert [(hint.job_id, taken.id) for hint, taken, _ in consumer.pool.asked] == [(first, first)]
-    assert intake.room() == 3, "a stale one's slot is free"
+    assert intake.slots.free() == 3, "a stale one's slot is free"
     assert (member.roll.has_in_hand(first), member.roll.has_in_hand(second)) == (True, False)
 
 
@@ -103,7 +103,7 @@ def test_a_claim_that_fails_leaves_every_slot_free(
     intake, job_id = Intake(consumer), uuid4()
     intake.take(job_id, "test.echo", "default")
     consumer.end_turn()
-    assert (intake.room(), consumer.pool.asked) == (4, [])
+    assert (intake.slots.free(), consumer.pool.asked) == (4, [])
     assert (member.roll.has_in_hand(job_id), member.doubts) == (False, {job_id}), (
         "if it was claimed, a heartbeat gives it back"
     )
@@ -125,7 +125,7 @@ def test_what_a_closed_pool_does_not_take_goes_back(
 def test_a_task_that_is_unknown_here_is_celery_s_to_report(consumer: Consumer) -> None:
     intake = Intake(consumer)
     assert not intake.take(uuid4(), "no.such", "default")
-    assert intake.room() == 4
+    assert intake.slots.free() == 4
 
 
 def test_without_a_lease_each_hint_waits_in_a_thread(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,34 +147,3 @@ def test_flower_is_told_how_an_attempt_ended(consumer: Consumer) -> None:
     assert [kind for kind, _ in consumer.said] == ["task-received", "task-started", "task-retried"]
     assert consumer.said[-1][1]["exception"] == "the other side is away"
     assert len(state.active_requests) == 0
-
-
-def test_a_loop_that_found_no_slot_free_waits_for_half_of_them_or_for_a_moment(
-    consumer: Consumer, member: Member, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids = [uuid4() for _ in range(8)]
-    consumer.pool.limit = 8
-    answer(monkeypatch, [job(job_id) for job_id in ids])
-    intake, woken = Intake(consumer), list[None]()
-    monkeypatch.setattr(consumer.pool, "wake", lambda: woken.append(None))
-    for job_id in ids:
-        intake.take(job_id, "test.echo", "default")
-    consumer.end_turn()
-    assert intake.room() == 0
-    first, second, third, fourth, fifth, *_ = (hint for hint, *_ in consumer.pool.asked)
-    first.leave()
-    assert (len(woken), intake.room(), len(consumer.timers)) == (1, 0, 1), "the first wakes it, and it sets a timer"
-    second.leave()
-    third.leave()
-    assert (len(woken), intake.room()) == (1, 0)
-    fourth.leave()
-    assert (len(woken), intake.room()) == (2, 4), "half"
-    fifth.leave()
-    assert len(woken) == 2, "it reads already"
-    for job_id in ids[:5]:
-        intake.take(job_id, "test.echo", "default")
-    assert intake.room() == 0
-    consumer.pool.asked[5][0].leave()
-    assert (intake.room(), len(consumer.timers)) == (0, 1), "the timer still runs"
-    consumer.timers.pop()()
-    assert intake.room() == 1

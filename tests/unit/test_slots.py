@@ -1,0 +1,97 @@
+"""When a worker reads more hints: never more than it has slots for, and many at once."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from workers.slots import Slots
+
+
+class Loop:
+    """Celery's, as far as slots meet it."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+        self.timers: list[Callable[[], object]] = []
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def call_later(self, _: float, do: Callable[[], object]) -> None:
+        self.timers.append(do)
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+@pytest.fixture
+def slots(loop: Loop) -> Slots:
+    """Eight."""
+    pool: Any = SimpleNamespace(limit=8, wake=loop.wake)
+    return Slots(pool, loop)
+
+
+def fill(slots: Slots, first: int = 0) -> None:
+    for number in range(first, first + slots.room()):
+        slots.take(number)
+
+
+def test_each_hint_takes_a_slot(slots: Slots, loop: Loop) -> None:
+    assert slots.room() == 8
+    slots.take("one")
+    assert (slots.room(), slots.free()) == (7, 7)
+    slots.leave("one")
+    slots.leave("one")
+    assert (slots.room(), loop.woken) == (8, 0), "nobody waits for it"
+
+
+def test_once_none_was_free_it_waits_for_half_of_them(slots: Slots, loop: Loop) -> None:
+    fill(slots)
+    assert slots.room() == 0
+    slots.leave(0)
+    assert (loop.woken, slots.room(), len(loop.timers)) == (1, 0, 1), "the first wakes the loop, which sets a timer"
+    slots.leave(1)
+    slots.leave(2)
+    assert (loop.woken, slots.room(), slots.free()) == (1, 0, 3)
+    slots.leave(3)
+    assert (loop.woken, slots.room()) == (2, 4)
+    slots.leave(4)
+    assert loop.woken == 2, "it reads already"
+
+
+def test_it_waits_for_a_moment_at_most(slots: Slots, loop: Loop) -> None:
+    fill(slots)
+    assert slots.room() == 0
+    slots.leave(0)
+    assert slots.room() == 0
+    loop.timers.pop()()
+    assert slots.room() == 1
+
+
+def test_a_timer_of_before_is_not_doubled(slots: Slots, loop: Loop) -> None:
+    fill(slots)
+    assert slots.room() == 0
+    for number in range(4):
+        slots.leave(number)
+        assert slots.room() in {0, 4}
+    fill(slots, first=10)
+    assert slots.room() == 0
+    slots.leave(10)
+    assert (slots.room(), len(loop.timers)) == (0, 1)
+
+
+def test_a_slot_that_is_freed_while_the_loop_finds_none_is_not_forgotten(slots: Slots, loop: Loop) -> None:
+    fill(slots)
+
+    def free_none_at_first() -> int:
+        del slots.free  # type: ignore[method-assign]
+        slots.leave(0)  # which sees that the loop still reads, and so does not wake it
+        return 0
+
+    slots.free = free_none_at_first  # type: ignore[method-assign]
+    assert slots.room() == 0
+    assert (loop.woken, len(loop.timers)) == (0, 1), "but it comes back by itself"

@@ -1,0 +1,67 @@
+"""The slots of a worker, and when Celery's loop reads more hints for them."""
+
+from collections.abc import Hashable
+from enum import Enum, auto
+from typing import Any
+
+from workers.pool import TaskPool
+
+ENOUGH = 2  # of so many slots one is free
+REST = 0.005  # seconds, at most, until hints are read again once a slot is free
+
+
+class _Reading(Enum):
+    """Whether the loop reads hints."""
+
+    ON = auto()
+    FULL = auto()  # no: no slot is free, and the first that is wakes it
+    GATHERING = auto()  # no: few are free, and some more will be
+
+
+class Slots:
+    """Each is taken from when a hint is read until its attempt has run.
+
+    Once none was free, the loop waits for some: a turn of it, and a claim, for each slot that becomes free are dear.
+    """
+
+    def __init__(self, pool: TaskPool, hub: Any) -> None:
+        self._pool, self._hub = pool, hub
+        self._taken: set[Hashable] = set()
+        self._reading = _Reading.ON
+        self._rests = False  # a timer that turns reading on is set
+
+    def free(self) -> int:
+        """How many nobody has."""
+        return max(0, int(self._pool.limit) - len(self._taken))
+
+    def room(self) -> int:
+        """How many more hints the loop, which asks, is to read now."""
+        if self._reading is _Reading.ON:
+            if (free := self.free()) > 0:
+                return free
+            self._reading = _Reading.FULL
+        if self._reading is _Reading.FULL and self.free() > 0:  # freed before that was said
+            self._reading = _Reading.GATHERING
+        if self._reading is _Reading.GATHERING and not self._rests:
+            self._rests = True
+            self._hub.call_later(REST, self._read_on)
+        return 0
+
+    def take(self, holder: Hashable) -> None:
+        """A hint was read."""
+        self._taken.add(holder)
+
+    def leave(self, holder: Hashable) -> None:
+        """Its slot can have another; from any thread."""
+        self._taken.discard(holder)
+        if self._reading is _Reading.FULL:
+            self._reading = _Reading.GATHERING
+            self._pool.wake()
+        elif self._reading is _Reading.GATHERING and self.free() * ENOUGH >= self._pool.limit:
+            self._reading = _Reading.ON
+            self._pool.wake()
+
+    def _read_on(self) -> None:
+        self._rests = False
+        if self._reading is _Reading.GATHERING:
+            self._reading = _Reading.ON
