@@ -1,5 +1,6 @@
 """Upgrades without a stop: the version before beside this one on one ledger, and from one to the other under load."""
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -13,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from jobs import migrate
+from jobs import keys, migrate
 from jobs.model import Attempt
 from jobs.states import State
 from tests.chaos.conftest import Record
@@ -39,6 +40,26 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
     return folder
+
+
+SLOW = "/effect?ms=150"
+"""Calls that last, so that one worker cannot do them all before the other looks."""
+
+
+def key_by(version: Path, session: Session, name: str, scope: str) -> str:
+    """A key as a version makes it, in its own tables."""
+    make = f"with transaction() as session: print(keys.create(session, {name!r}, {scope!r}))"
+    url = session.get_bind().engine.url.render_as_string(hide_password=False)
+    made = subprocess.run(
+        [sys.executable, "-c", f"from jobs import keys\nfrom runtime.database import transaction\n{make}"],
+        env={**os.environ, "PYTHONPATH": str(version), "TREADLE_DATABASE_URL": url},
+        cwd=version,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return made.stdout.strip()
 
 
 def newest(version: Path) -> str:
@@ -70,13 +91,13 @@ def test_parts_of_the_version_before_work_beside_new_ones_on_the_new_tables(
     lab.add_scheduler()
     if new_worker:
         become(lab, ROOT)
-    lab.add_worker()
+    lab.add_worker(slots=4)
     become(lab, before)
-    worker = lab.add_worker()
-    lab.submit_calls(100)
+    worker = lab.add_worker(slots=4)
+    lab.submit_calls(100, SLOW)
     worker.kill()
     worker.start()
-    lab.submit_calls(100)
+    lab.submit_calls(100, SLOW)
     assert lab.wait_settled(60) == {State.SUCCEEDED: 200}
     assert workers_that_worked(lab) >= 2, "one version did nothing"
     record(12, f"old {old} beside new parts, 200 jobs", "–", "0 lost, 0 doubled", None)
@@ -87,6 +108,7 @@ def test_an_upgrade_under_load_loses_nothing_and_new_parts_wait_for_the_tables(
     laboratory: Callable[..., Lab], before: Path, monkeypatch: pytest.MonkeyPatch, record: Record
 ) -> None:
     monkeypatch.setattr(migrate, "upgrade", partial(migrate.upgrade, revision=newest(before)))
+    monkeypatch.setattr(keys, "create", partial(key_by, before))
     lab = laboratory()
     monkeypatch.undo()
     new = lab.environment

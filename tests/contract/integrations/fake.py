@@ -110,7 +110,8 @@ def _handler(fake: Fake) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             url = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            given = fake.answer(Request(self.command, url.path, url.query, headers, self._read()))
+            body = self._read()
+            given = None if body is None else fake.answer(Request(self.command, url.path, url.query, headers, body))
             if given is None:
                 self.close_connection = True
                 return
@@ -125,9 +126,12 @@ def _handler(fake: Fake) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = answer
 
-        def _read(self) -> bytes:
+        def _read(self) -> bytes | None:
+            """The body; None if its sender died before it was whole: that is no request."""
             if self.headers.get("transfer-encoding", "") != "chunked":
-                return self.rfile.read(int(self.headers.get("content-length") or 0))
+                length = int(self.headers.get("content-length") or 0)
+                body = self.rfile.read(length)
+                return body if len(body) == length else None
             body = b""
             while size := int(self.rfile.readline().split(b";")[0], 16):
                 body += self.rfile.read(size)
