@@ -55,7 +55,7 @@ chaos: $(VENV)/.ready-dev ## The chaos tests of every commit, with a table of wh
 	$(pytest) tests/chaos
 
 chaos-full: $(VENV)/.ready-dev ## All faults, in longer forms, on both databases; the table goes into docs/reliability.md
-	$(pytest) tests/chaos -m "not short and not endurance" --table docs/reliability.md
+	$(suite) tests/chaos -m "not short and not endurance" --table docs/reliability.md
 
 chaos-seeds: $(VENV)/.ready-dev ## What is left to chance, in short, by five seeds in a row
 	for seed in $(SEEDS); do $(pytest) $(random) --seed $$seed || exit 1; done

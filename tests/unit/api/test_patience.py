@@ -29,6 +29,14 @@ def ledger() -> Iterator[Ledger]:
 
 
 @pytest.fixture
+def patient() -> Iterator[Ledger]:
+    """One that waits longer than a busy machine stalls."""
+    made = Ledger(timedelta(seconds=20))
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def hang() -> Iterator[threading.Event]:
     """What hung calls wait for; set at the end at the latest."""
     event = threading.Event()
@@ -63,7 +71,7 @@ def test_a_write_that_hangs_is_not_waited_for_and_undone_when_it_comes_through(
     async def scene() -> None:
         assert 0.2 < await seconds_until_busy(ledger.write(slowly)) < 5
         hang.set()
-        await ledger.write(lambda session: session.add(Queue(name="next")))
+        await ledger.write(lambda session: session.add(Queue(name="next")), patience=20)
 
     asyncio.run(scene())
     assert names() == ["next"]
@@ -91,43 +99,43 @@ def test_all_readers_hang_and_the_next_is_told_in_time(ledger: Ledger, hang: thr
     hang.set()
 
 
-def test_what_the_database_cannot_do_now_is_said_as_busy(ledger: Ledger) -> None:
+def test_what_the_database_cannot_do_now_is_said_as_busy(patient: Ledger) -> None:
     def locked(_: Session) -> None:
         raise OperationalError("BEGIN", {}, Exception("database is locked"))
 
-    for asking in (ledger.read, ledger.write):
+    for asking in (patient.read, patient.write):
         with pytest.raises(LedgerBusy):
             asyncio.run(asking(locked))  # type: ignore[arg-type]
 
 
-def test_a_mistake_is_the_callers_to_hear(ledger: Ledger) -> None:
+def test_a_mistake_is_the_callers_to_hear(patient: Ledger) -> None:
     def wrong(_: Session) -> None:
         raise KeyError("mine")
 
-    for asking in (ledger.read, ledger.write):
+    for asking in (patient.read, patient.write):
         with pytest.raises(KeyError, match="mine"):
             asyncio.run(asking(wrong))  # type: ignore[arg-type]
 
 
-def test_a_request_that_is_cancelled_leaves_the_writer_alone(ledger: Ledger, hang: threading.Event) -> None:
+def test_a_request_that_is_cancelled_leaves_the_writer_alone(patient: Ledger, hang: threading.Event) -> None:
     async def scene() -> None:
         began = threading.Event()
-        leaving = asyncio.create_task(ledger.write(lambda _: (began.set(), hang.wait(20))))
+        leaving = asyncio.create_task(patient.write(lambda _: (began.set(), hang.wait(20))))
         await asyncio.to_thread(began.wait, 10)
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving
         hang.set()
-        await ledger.write(lambda session: session.add(Queue(name="next")))
+        await patient.write(lambda session: session.add(Queue(name="next")))
 
     asyncio.run(scene())
     assert names() == ["next"]
 
 
-def test_a_read_cannot_write(ledger: Ledger) -> None:
+def test_a_read_cannot_write(patient: Ledger) -> None:
     async def scene() -> None:
-        await ledger.read(lambda session: session.scalars(select(Queue)).all())
-        await ledger.write(lambda session: session.add(Queue(name="a")))
+        await patient.read(lambda session: session.scalars(select(Queue)).all())
+        await patient.write(lambda session: session.add(Queue(name="a")))
 
     asyncio.run(scene())
     assert names() == ["a"]
