@@ -111,6 +111,12 @@ GUARDS = (
         "tests/integration/test_member.py::test_a_claim_whose_commit_was_in_doubt_goes_back_as_never_begun",
     ),
     Guard(
+        "the claim of a job that may not run twice waits for the disk",
+        "runtime.database:must_last",
+        lambda _: lambda _session: None,
+        "tests/integration/test_claims.py::test_a_claim_waits_for_the_disk_only_if_the_job_may_not_run_again_after_it",
+    ),
+    Guard(
         "the jobs of the dead are taken back",
         "jobs.liveness:orphans",
         lambda _: lambda _session: [],
