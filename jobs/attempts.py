@@ -75,8 +75,8 @@ _CLAIM = (
     .returning(*_TAKEN[2:])
 )  # fmt: skip
 
-_BEGUN = ("job_id", "epoch", "number", "worker", "started_at")
-_BEGIN = Prepared(insert(Attempt).values({name: bindparam(name) for name in _BEGUN}), *_BEGUN)
+_BEGUN, _WITH = ("job_id", "epoch", "number"), ("worker", "started_at")
+_BEGIN = Prepared(insert(Attempt).values({name: bindparam(name) for name in (*_BEGUN, *_WITH)}), *_BEGUN, common=_WITH)
 
 _SUCCEEDED = select(Job.id, Job.epoch).where(Job.id.in_(bindparam("ended", expanding=True)), Job.state == State.SUCCEEDED)
 _SUCCEED = Prepared(
@@ -87,13 +87,14 @@ _SUCCEED = Prepared(
         state=SUCCEED.target, parked_at=None, worker=None,
         finished_at=bindparam("at"), result=bindparam("returned"), error=None, error_class=None,
     ),
-    "job", "claimed", "claimant", "at", "returned",
+    "job", "claimed", "claimant", "returned", common=("at",),
 )  # fmt: skip
 _ENDED = Prepared(
     update(Attempt)
     .where(Attempt.job_id == bindparam("job"), Attempt.epoch == bindparam("claimed"))
     .values(finished_at=bindparam("at"), outcome=Ending.SUCCEEDED),
-    *("job", "claimed", "at"),
+    *("job", "claimed"),
+    common=("at",),
 )
 
 
@@ -103,7 +104,7 @@ def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: date
     asked = {"wanted": list(job_ids), "claimant": worker, "at": now}
     taken = [Taken(worker, now, *row) for row in connection.execute(_CLAIM, asked)]
     if taken:
-        _BEGIN.execute(connection, [(job.id, job.epoch, job.attempt, worker, now) for job in taken])
+        _BEGIN.execute(connection, [(job.id, job.epoch, job.attempt) for job in taken], worker=worker, started_at=now)
         after_commit(session, partial(tally.waits, [(job.queue, now - job.run_at) for job in taken]))
     return {job.id: job for job in taken}
 
@@ -126,12 +127,12 @@ def _succeed_quietly(session: Session, ended: Sequence[tuple[Taken, Succeeded]],
     if not ended:
         return set()
     connection, jobs = session.connection(), [job for job, _ in ended]
-    rows = [(job.id, job.epoch, job.worker, now, verdict.result) for job, verdict in ended]
-    if _SUCCEED.execute(connection, rows) != len(rows):
+    rows = [(job.id, job.epoch, job.worker, verdict.result) for job, verdict in ended]
+    if _SUCCEED.execute(connection, rows, at=now) != len(rows):
         those = {tuple(row) for row in connection.execute(_SUCCEEDED, {"ended": [job.id for job in jobs]})}
         jobs = [job for job in jobs if (job.id, job.epoch) in those]
     if jobs:
-        _ENDED.execute(connection, [(job.id, job.epoch, now) for job in jobs])
+        _ENDED.execute(connection, [(job.id, job.epoch) for job in jobs], at=now)
         after_commit(session, partial(tally.successes, jobs, now))
     return {job.id for job in jobs}
 

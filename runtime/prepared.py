@@ -9,43 +9,46 @@ from sqlalchemy.sql.expression import ClauseElement
 
 
 class Prepared:
-    """An INSERT or UPDATE whose `bindparam`s are filled from rows, in the order of their names."""
+    """An INSERT or UPDATE whose `bindparam`s are filled from rows, in the order of their names, or alike for all rows."""
 
-    def __init__(self, statement: ClauseElement, *names: str) -> None:
+    def __init__(self, statement: ClauseElement, *names: str, common: Sequence[str] = ()) -> None:
         self._statement = statement
-        self._names = names
+        self._names, self._common = names, common
         self._made: WeakKeyDictionary[Dialect, _Made] = WeakKeyDictionary()
 
-    def execute(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> int:
-        """Execute it once for each row. Returns how many rows of the table it changed."""
+    def execute(self, connection: Connection, rows: Iterable[Sequence[Any]], **common: Any) -> int:
+        """Execute it once for each row, with what is common to all. Returns how many rows of the table it changed."""
         made = self._made.get(connection.dialect)
         if made is None:
-            made = self._made[connection.dialect] = _Made(self._statement, self._names, connection.dialect)
-        return connection.exec_driver_sql(made.text, [made.parameters(row) for row in rows]).rowcount
+            made = self._made[connection.dialect] = _Made(self._statement, self._names, self._common, connection.dialect)
+        return connection.exec_driver_sql(made.text, made.parameters(rows, common)).rowcount
 
 
 class _Made:
     """A statement as one dialect's driver takes it."""
 
-    def __init__(self, statement: ClauseElement, names: Sequence[str], dialect: Dialect) -> None:
+    def __init__(self, statement: ClauseElement, names: Sequence[str], common: Sequence[str], dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         self.text = str(compiled)
         places = {name: place for place, name in enumerate(names)}
-        constant = compiled.construct_params(dict.fromkeys(names))
-        if unknown := places.keys() - constant.keys():
+        constant = compiled.construct_params(dict.fromkeys([*names, *common]))
+        if unknown := {*names, *common} - constant.keys():
             raise ValueError(f"no such parameters: {sorted(unknown)}")
         self._keys: list[str] | None = None if compiled.positional else list(constant)
-        self._plan: list[tuple[int | None, Any]] = []  # where in a row the parameter is and what makes it the driver's
-        binds = {name: bind for bind, name in compiled.bind_names.items()}
-        for name in compiled.positiontup if compiled.positional else constant:
-            process = binds[name].type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
-            place = places.get(name)
-            self._plan.append((place, process if place is not None else process(constant[name])))
+        binds = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
+        self._process = {name: kind.bind_processor(dialect) or _as_it_is for name, kind in binds.items()}
+        self._plan = [(name, places.get(name)) for name in (compiled.positiontup if compiled.positional else constant)]
+        self._constant = self._processed({name: constant[name] for name in constant.keys() - {*names, *common}})
 
-    def parameters(self, row: Sequence[Any]) -> tuple[Any, ...] | dict[str, Any]:
-        """A row's, for the driver."""
-        values = [made if place is None else made(row[place]) for place, made in self._plan]
-        return tuple(values) if self._keys is None else dict(zip(self._keys, values, strict=True))
+    def _processed(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {name: self._process[name](value) for name, value in values.items()}
+
+    def parameters(self, rows: Iterable[Sequence[Any]], common: dict[str, Any]) -> list[Any]:
+        """Those of the rows, for the driver."""
+        alike = self._constant | self._processed(common)
+        plan = [(place, alike[name] if place is None else self._process[name]) for name, place in self._plan]
+        made = ([value if place is None else value(row[place]) for place, value in plan] for row in rows)
+        return [*map(tuple, made)] if self._keys is None else [dict(zip(self._keys, row, strict=True)) for row in made]
 
 
 def _as_it_is(value: Any) -> Any:
