@@ -1,6 +1,6 @@
 """From hints to claimed jobs: hints that come in together are claimed together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from uuid import UUID
 
@@ -59,13 +59,20 @@ def take(job_id: UUID | None, member: Member) -> Taken | None:
     return claimed.result()[0]
 
 
-def put_back(job: Taken, member: Member) -> None:
-    """Give a claimed job back that has not begun; if that fails, the next heartbeat or the scheduler does."""
-    member.roll.let_go([job.id])
-    try:
-        give_back(job.claim, never_begun=True)
-    except Unavailable:
-        member.doubts.add(job.id)
+def put_back(jobs: Iterable[Taken], member: Member) -> None:
+    """Give claimed jobs back that have not begun; if that fails, the next heartbeat or the scheduler does."""
+    there = True
+    for job in jobs:
+        try:
+            if there:
+                give_back(job.claim, never_begun=True)
+        except Unavailable as error:
+            there = False
+            log.warning("not given back: the database is away", error=str(error)[:300])
+        finally:
+            if not there:
+                member.doubts.add(job.id)
+            member.roll.let_go([job.id])
 
 
 def _claim_all(session: Session, asked: Sequence[tuple[UUID, Sequence[UUID]]]) -> list[list[Taken | None]]:

@@ -12,6 +12,7 @@ from runtime import clock
 from runtime.database import Unavailable, transaction
 from runtime.publisher import publisher
 from runtime.settings import settings
+from workers import claims
 from workers.member import Member, write_record
 from workers.running import Running
 
@@ -39,6 +40,7 @@ class Drain:
             threading.Thread(target=self._run, args=(seconds, code), name="drain", daemon=True).start()
 
     def _run(self, grace: float, code: int) -> None:
+        claims.put_back(self.member.withdraw(0), self.member)
         self.member.roll.wait_empty(grace)
         self.hand_back()
         self.member.leave()

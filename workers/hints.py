@@ -99,6 +99,14 @@ class Intake:
             self.consumer.hub.call_soon(self._claim)
         self._new.append(hint)
 
+    def withdraw(self, age: float) -> list[Taken]:
+        """Take back the claimed jobs that have waited for a thread for so many seconds."""
+        waited = self._pool.withdraw(age)
+        for _, (hint, *_) in waited:
+            hint.leave()
+            hint.end()
+        return [job for _, (_, *claimed) in waited for job in claimed[:1]]
+
     def _claim(self) -> None:
         hints, self._new = self._new, []
         self.on_turn()
@@ -115,7 +123,7 @@ class Intake:
                 hint.leave()
                 hint.end()
             elif not self._pool.run(_perform, hint, job, member):
-                claims.put_back(job, member)
+                claims.put_back([job], member)
 
 
 def _await(hint: Hint) -> None:
@@ -132,6 +140,11 @@ def _await(hint: Hint) -> None:
 
 
 def _perform(hint: Hint, job: Taken, member: Member) -> None:
+    if member.draining.is_set() or not member.is_trusted:  # it waited for its thread
+        hint.leave()
+        hint.end()
+        claims.put_back([job], member)
+        return
     hint.begin()
     try:
         perform(job, member, hint.end)

@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from jobs import attempts, liveness, outbox, store
-from jobs.attempts import Claim
+from jobs.attempts import Claim, Taken
 from jobs.model import Job, LogLine
 from runtime import clock
 from runtime.database import Unavailable, transaction
@@ -35,6 +35,7 @@ class Member:
     draining: threading.Event = field(default_factory=threading.Event)
     buried: threading.Event = field(default_factory=threading.Event)
     on_burial: Callable[[], object] = lambda: None
+    withdraw: Callable[[float], Sequence[Taken]] = lambda _: ()  # what waits for a thread for so long (s) goes back
     doubts: set[UUID] = field(default_factory=set)  # jobs whose claim may have been committed, or not
     always_trusted: bool = False  # a process that lives and dies by another's lease
     _renewed: float = 0.0

@@ -3,12 +3,15 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
 import structlog
 from celery.concurrency import thread
 from kombu.asynchronous import get_event_loop
+
+from runtime import clock
 
 log = structlog.get_logger()
 
@@ -21,7 +24,7 @@ class Threads:
     """
 
     def __init__(self, count: int) -> None:
-        self._waiting: deque[Work] = deque()
+        self._waiting: deque[tuple[float, Work]] = deque()  # and since when, on the monotonic clock
         self._calls: SimpleQueue[bool] = SimpleQueue()  # one thread wakes for each; False: it is to end
         self._called = False  # by a call that no thread has heard yet
         self._threads = [threading.Thread(target=self._run, name=f"slot-{n}", daemon=True) for n in range(count)]
@@ -30,12 +33,19 @@ class Threads:
 
     def do(self, work: Work) -> None:
         """Have a thread do it."""
-        self._waiting.append(work)
+        self._waiting.append((clock.monotonic(), work))
         self._call()
 
+    def withdraw(self, age: float) -> list[Work]:
+        """Take back what has waited for a thread for so many seconds."""
+        withdrawn, latest = list[Work](), clock.monotonic() - age
+        with suppress(IndexError):
+            while self._waiting[0][0] <= latest:
+                withdrawn.append(self._waiting.popleft()[1])
+        return withdrawn
+
     def end(self) -> None:
-        """Begin nothing more; wait for what runs."""
-        self._waiting.clear()
+        """Do what waits, and end."""
         for _ in self._threads:
             self._calls.put(False)
         for each in self._threads:
@@ -51,7 +61,7 @@ class Threads:
             self._called = False  # before it looks: what comes in after that calls again
             while self._waiting:
                 try:
-                    function, arguments = self._waiting.popleft()
+                    _, (function, arguments) = self._waiting.popleft()
                 except IndexError:  # another was faster
                     break
                 if self._waiting:
@@ -87,6 +97,10 @@ class TaskPool(thread.TaskPool):
             return False
         self._threads.do((work, args))
         return True
+
+    def withdraw(self, age: float) -> list[Work]:
+        """Take back what has waited for a thread for so many seconds."""
+        return [] if self._threads is None else self._threads.withdraw(age)
 
     def _get_info(self) -> Any:
         return super()._get_info() | {"threads": self.limit}

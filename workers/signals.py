@@ -65,6 +65,7 @@ def _ready(sender: Any, **_: Any) -> None:
         if "hints" in settings().shortcuts:
             intake = hints.intake(sender)
             intake.on_turn, watchdog.room = watchdog.note, intake.slots.free
+            drain.member.withdraw = intake.withdraw
             room = intake.slots.room
             Channel.hand = staticmethod(intake.take)
         Channel.room = staticmethod(room)

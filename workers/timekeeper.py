@@ -1,4 +1,6 @@
-"""Deadlines that hold in every pool: an attempt past its time is fenced off and recorded, whatever its thread does."""
+"""What time does to jobs in hand: an attempt past its deadline is fenced off and recorded, whatever its thread does, and a
+claimed job that gets no thread goes to another worker.
+"""
 
 import os
 import threading
@@ -8,6 +10,7 @@ import structlog
 from jobs import attempts
 from runtime import metrics
 from runtime.database import Unavailable, snapshot
+from workers import claims
 from workers.attempt import timed_out
 from workers.drain import Drain
 from workers.member import Member
@@ -18,6 +21,7 @@ log = structlog.get_logger()
 
 GRACE = 1.0  # seconds for the task to notice by itself: its HTTP calls are bounded by what remains
 LONGEST_WAIT = 1.0
+PATIENCE = 1.0  # seconds that a claimed job waits for a thread: it was claimed for one that was to be free at once
 
 
 def keep_time(member: Member, drain: Drain) -> None:
@@ -32,6 +36,7 @@ def _watch(member: Member, drain: Drain) -> None:
             if member.pool == "prefork":
                 member.leave()
                 os._exit(70)  # the one way to end a hung attempt; the pool starts a new child
+        claims.put_back(member.withdraw(PATIENCE), member)
         hung = sum(running.fenced for running in member.roll.snapshot())
         if hung * 2 >= member.slots and not member.draining.is_set():
             drain.start(f"{hung} of {member.slots} threads hang in attempts past their time")

@@ -23,6 +23,10 @@ class Pool:
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
         self.is_open = True
+        self.late: list[Any] = []
+
+    def withdraw(self, _: float) -> list[Any]:
+        return self.late
 
     def run(self, _: Callable[..., object], *given: Any) -> bool:
         self.asked.append(given)
@@ -114,12 +118,44 @@ def test_what_a_closed_pool_does_not_take_goes_back(
 ) -> None:
     job_id, back = uuid4(), list[UUID]()
     answer(monkeypatch, [job(job_id)])
-    monkeypatch.setattr(claims, "put_back", lambda taken, _: back.append(taken.id))
+    monkeypatch.setattr(claims, "put_back", lambda taken, _: back.extend(job.id for job in taken))
     consumer.pool.is_open = False
     intake = Intake(consumer)
     intake.take(job_id, "test.echo", "default")
     consumer.end_turn()
     assert back == [job_id]
+
+
+def test_a_job_that_gets_no_thread_is_taken_back_and_its_slot_is_free(
+    consumer: Consumer, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = uuid4()
+    answer(monkeypatch, [job(job_id)])
+    intake = Intake(consumer)
+    intake.take(job_id, "test.echo", "default")
+    consumer.end_turn()
+    consumer.pool.late = [(hints._perform, consumer.pool.asked[0])]
+    assert [taken.id for taken in intake.withdraw(1)] == [job_id]
+    assert intake.slots.free() == 4
+
+
+@pytest.mark.parametrize("ill", ["draining", "its lease does not hold"])
+def test_a_worker_that_may_not_go_on_begins_no_job_that_it_has_claimed(
+    consumer: Consumer, member: Member, monkeypatch: pytest.MonkeyPatch, ill: str
+) -> None:
+    job_id, back = uuid4(), list[UUID]()
+    answer(monkeypatch, [job(job_id)])
+    monkeypatch.setattr(claims, "put_back", lambda taken, _: back.extend(job.id for job in taken))
+    monkeypatch.setattr(hints, "perform", lambda *_: pytest.fail("it was begun"))
+    intake = Intake(consumer)
+    intake.take(job_id, "test.echo", "default")
+    consumer.end_turn()
+    if ill == "draining":
+        member.draining.set()
+    else:
+        member.always_trusted = False
+    hints._perform(*consumer.pool.asked[0])
+    assert (back, intake.slots.free()) == ([job_id], 4)
 
 
 def test_a_task_that_is_unknown_here_is_celery_s_to_report(consumer: Consumer) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import wait_until
 from workers.pool import Threads
 
 
@@ -75,7 +74,7 @@ def test_work_that_raises_costs_no_thread(threads: Threads) -> None:
     together.wait(20)
 
 
-def test_at_the_end_what_runs_may_end_and_nothing_more_begins() -> None:
+def test_at_the_end_all_is_done_that_was_not_withdrawn() -> None:
     threads, go, begun = Threads(1), threading.Event(), threading.Event()
     ran: list[str] = []
 
@@ -86,10 +85,11 @@ def test_at_the_end_what_runs_may_end_and_nothing_more_begins() -> None:
 
     threads.do((work, ()))
     assert begun.wait(20)
-    threads.do((ran.append, ("the second",)))
-    ending = threading.Thread(target=threads.end)
-    ending.start()
-    wait_until(lambda: not threads._waiting, 20, "the second to be dropped")
+    second, third = (ran.append, ("the second",)), (ran.append, ("the third",))
+    threads.do(second)
+    assert threads.withdraw(60) == []
+    assert threads.withdraw(0) == [second]
+    threads.do(third)
     go.set()
-    ending.join(20)
-    assert (ran, ending.is_alive()) == (["the first"], False)
+    threads.end()
+    assert ran == ["the first", "the third"]

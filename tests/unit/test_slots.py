@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from workers.slots import Slots
+from runtime import clock
+from workers.slots import AHEAD, Slots
 
 
 class Loop:
@@ -29,7 +30,15 @@ def loop() -> Loop:
 
 
 @pytest.fixture
-def slots(loop: Loop) -> Slots:
+def time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The monotonic clock, which stands still."""
+    now = [1000.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def slots(loop: Loop, time: list[float]) -> Slots:
     """Eight."""
     pool: Any = SimpleNamespace(limit=8, wake=loop.wake)
     return Slots(pool, loop)
@@ -87,11 +96,40 @@ def test_a_timer_of_before_is_not_doubled(slots: Slots, loop: Loop) -> None:
 def test_a_slot_that_is_freed_while_the_loop_finds_none_is_not_forgotten(slots: Slots, loop: Loop) -> None:
     fill(slots)
 
-    def free_none_at_first() -> int:
-        del slots.free  # type: ignore[method-assign]
+    def none_at_first() -> int:
+        del slots._room  # type: ignore[method-assign]
         slots.leave(0)  # which sees that the loop still reads, and so does not wake it
         return 0
 
-    slots.free = free_none_at_first  # type: ignore[method-assign]
+    slots._room = none_at_first  # type: ignore[method-assign]
     assert slots.room() == 0
     assert (loop.woken, len(loop.timers)) == (0, 1), "but it comes back by itself"
+
+
+def test_as_many_more_are_read_as_become_free_in_the_time_of_a_claim(slots: Slots, time: list[float]) -> None:
+    fill(slots)
+    for number in range(4):
+        slots.leave(number)
+    time[0] += 2 * AHEAD
+    assert slots.room() == 4 + 2, "four left in twice that time"
+    fill(slots, first=10)
+    assert (slots.free(), slots.room()) == (0, 0)
+    slots.leave(10)
+    assert (slots.free(), slots._room()) == (0, 1), "the next has its slot already"
+
+
+def test_where_the_work_is_long_no_more_are_read_than_there_are_slots(slots: Slots, time: list[float]) -> None:
+    for number in range(8):
+        slots.take(number)
+    time[0] += 100 * AHEAD
+    for number in range(8):
+        slots.leave(number)
+    assert slots.room() == 8, "eight in a hundred times that time"
+
+
+def test_never_are_more_than_twice_as_many_read_as_there_are_slots(slots: Slots, time: list[float]) -> None:
+    for number in range(100):
+        slots.take(number)
+        slots.leave(number)
+    time[0] += 2 * AHEAD
+    assert slots.room() == 16
