@@ -16,7 +16,7 @@ def parse(value: Any) -> Any:
     """Turn "1h30m" into a timedelta; anything else is left to pydantic (numbers of seconds, ISO 8601).
 
     Raises:
-        ValueError: more than ten years.
+        ValueError: less than nothing, or more than ten years.
     """
     if isinstance(value, bool):
         raise ValueError('a duration is a text such as "30s" or a number of seconds')  # noqa: TRY004 - pydantic's way
@@ -24,7 +24,9 @@ def parse(value: Any) -> Any:
         if len(value) > 40:
             raise ValueError("a duration has at most 40 characters")
         value = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
-    if isinstance(value, int | float) and not -1 <= value <= LONGEST.total_seconds():
+    if isinstance(value, int | float) and value < 0:  # also one that would round to nothing
+        raise ValueError("a duration is not negative")
+    if isinstance(value, int | float) and not value <= LONGEST.total_seconds():
         raise ValueError("a duration is at most ten years")
     return value
 

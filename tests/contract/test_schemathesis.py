@@ -48,7 +48,7 @@ def explore(door: Door, folder: Path, seconds: int, *options: str) -> str:
         timeout=seconds + 120,
         check=False,
     )
-    assert found.returncode == 0, f"{found.stdout[-6000:]}\n{door.log[-1:]}"
+    assert found.returncode == 0, f"{found.stdout[-40_000:]}\n{door.log[-1:]}"
     return found.stdout
 
 

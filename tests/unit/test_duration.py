@@ -34,7 +34,7 @@ def test_the_spellings(text: object, seconds: float) -> None:
     "wrong",
     [
         True, False, "", "s", "1 h", "h1", "1y", "-1h", "1h-1m", "٣s", "1e3s", None, [], {}, 1e18, float("nan"),
-        float("inf"), -2, "9" * 39 + "s", "1s" * 30, "3651d",
+        float("inf"), -2, -1e-7, "9" * 39 + "s", "1s" * 30, "3651d",
     ],
 )  # fmt: skip
 def test_what_is_no_duration(wrong: object) -> None:
