@@ -15,7 +15,7 @@ export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up demo test check coverage format lint types chaos chaos-full chaos-seeds endurance guards bench bench-peers docs client docker-lint lock azurite clean
+.PHONY: help setup up demo test check coverage format lint types chaos chaos-full chaos-seeds endurance guards bench bench-full bench-peers docs client docker-lint lock azurite clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,11 +66,19 @@ endurance: $(VENV)/.ready-dev ## The same faults for hours: 10,000 jobs in 250 k
 guards: $(VENV)/.ready-dev ## Take out one guard at a time; a test must notice each
 	$(bin)/python -m tests.guards
 
-bench-peers: $(VENV)/.ready-dev ## Install other queues, to be measured by `make bench`
-	@VIRTUAL_ENV=$(VENV) $(bin)/uv pip install --quiet --group peers
+peers := $(filter-out __% celery flower,$(basename $(notdir $(wildcard bench/peers/*.py))))
+
+bench-peers: $(VENV)/.ready-dev ## Install other queues, each by itself, to be measured by `make bench`
+	@for peer in $(peers); do echo $$peer; home=bench/out/peers/$$peer; $(bin)/uv venv --quiet --clear --python $(bin)/python $$home \
+		&& $(bin)/uv pip install --quiet --python $$home --requirements bench/peers/$$peer.py || exit 1; done
 
 bench: $(VENV)/.ready-dev ## Measure, side by side with plain Celery and other queues that are installed
 	$(bin)/python -m bench $(ARGS)
+
+bench-full: $(VENV)/.ready-dev ## All works and queues, Treadle on both ledgers; then what a long history costs
+	$(bin)/python -m bench --full $(ARGS)
+	for rows in 1000000 5000000; do \
+		$(bin)/python -m bench.history --rows $$rows && $(bin)/python -m bench.history --rows $$rows --postgres || exit 1; done
 
 docker-lint: $(VENV)/.ready-dev ## Lint docker/
 	$(bin)/hadolint docker/Dockerfile

@@ -2,12 +2,18 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import uvloop
+
+ACCEPTED = {200, 202}  # 200 is Flower's
+PATIENCE = 30  # seconds for an answer
 
 
 def post(path: str, body: dict[str, Any], key: str = "") -> bytes:
@@ -72,14 +78,15 @@ def _length(head: bytes) -> int:
     return int(lower[start:].split(b"\r\n", 1)[0])
 
 
-def load(port: int, request: bytes, connections: int, *, seconds: float = 600, count: int = 10**9) -> Load:
+def load(port: int, request: bytes, connections: int, *, seconds: float = 60, count: int = 10**9) -> Load:
     """Send the request over and over, for so many seconds or so many times.
 
     Raises:
         AssertionError: some were not accepted.
+        TimeoutError: the server did not answer.
     """
     found = uvloop.run(_load(port, request, connections, seconds, count))
-    assert set(found.statuses) == {202}, f"not all were accepted: {found.statuses}"
+    assert set(found.statuses) <= ACCEPTED, f"not all were accepted: {found.statuses}"
     return found
 
 
@@ -90,7 +97,36 @@ async def _load(port: int, request: bytes, connections: int, seconds: float, cou
         loop.create_connection(lambda: _Connection(request, found, began + seconds, left), "127.0.0.1", port)
         for _ in range(connections)
     ]
-    for protocol in [protocol for _, protocol in await asyncio.gather(*open_)]:
-        await protocol.done
+    async with asyncio.timeout(seconds + PATIENCE):
+        for protocol in [protocol for _, protocol in await asyncio.gather(*open_)]:
+            await protocol.done
     found.seconds = time.perf_counter() - began
     return found
+
+
+def pace(port: int, request: Callable[[float], bytes], rate: float, count: int, connections: int = 64) -> None:
+    """Send `count` requests, `rate` a second, by connections in turn: none waits for the answer to the one before.
+
+    Each is made by `request` of the moment at which it is due, on the monotonic clock.
+    """
+    with ExitStack() as stack:
+        those = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(min(connections, count))]
+        for each in those:
+            stack.enter_context(each)
+        began = time.monotonic()
+        for number in range(count):
+            due = began + number / rate
+            time.sleep(max(0.0, due - time.monotonic()))
+            connection = those[number % len(those)]
+            if number >= len(those):
+                _hear(connection)
+            connection.sendall(request(due))
+        for connection in those:
+            _hear(connection)
+
+
+def _hear(connection: socket.socket) -> None:
+    answer = connection.recv(65536)
+    while not answer.endswith(b"}"):  # head and body may come apart
+        answer += connection.recv(65536) or b"}"
+    assert int(answer[9:12]) in ACCEPTED, answer

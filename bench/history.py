@@ -1,7 +1,7 @@
-"""What a long history costs: the door's queries on a ledger of few and of many jobs.
+"""What a long history costs: the ledger's moves and the door's queries on a ledger of few and of many jobs.
 
-python -m bench.history --rows 1000000            # SQLite
-python -m bench.history --rows 1000000 --postgres
+python -m bench.history --rows 5000000            # SQLite
+python -m bench.history --rows 5000000 --postgres
 """
 
 import argparse
@@ -14,28 +14,25 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from random import Random
-from typing import Any
+from statistics import median
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
-
-from jobs import attempts, bulk_actions, liveness, migrate, queries, search, store
+from bench.past import fill
+from jobs import attempts, bulk_actions, flow, liveness, migrate, queries, search
+from jobs.attempts import Taken
 from jobs.keys import Caller
-from jobs.labels import of_metadata, of_tag
-from jobs.model import Job, Label
 from jobs.order import Order
+from jobs.outcome import Succeeded
 from jobs.search import Filter
-from jobs.states import Reason, State
-from jobs.submit import submit
+from jobs.states import State
+from jobs.submit import Submission, submit_many
 from runtime import clock, database
 from runtime.publisher import publisher
 from tests.servers import Postgres
 
 FEW = 10_000
-CHUNK = 10_000
-ROUNDS = 200
+TOGETHER = 20  # jobs of a move: less than a queue's window
+Call = Callable[[], object]
 TENANT = "default"
 SEARCHES = {
     "list": Filter(),
@@ -59,74 +56,75 @@ class Clock:
     read = time.perf_counter
 
 
-def fill(session: Session, start: int, rows: int, random: Random) -> None:
-    """Add final jobs, a second apart, as a history has them."""
-    epoch = clock.now() - timedelta(days=30)
-    jobs, labels = [], []
-    for number in range(start, start + rows):
-        at = epoch + timedelta(seconds=number)
-        job_id = UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | random.getrandbits(60))
-        failed = number % 20 == 0
-        order = Order(
-            task=f"task.{number % 50}", payload={"text": f"number {number}"}, queue="cpu" if number % 10 == 0 else "default"
-        )
-        state = State.FAILED if failed else State.SUCCEEDED
-        jobs.append(order.row(job_id, at) | {
-            "state": state, "epoch": 1, "attempt": 1, "started_at": at, "finished_at": at, "hinted_at": at, "result": None,
-            "reason": Reason.EXHAUSTED if failed else None, "error": {"class": "Timeout"} if failed else None,
-            "error_class": f"Timeout{number % 5}" if failed else None,
-        })  # fmt: skip
-        if number % 4 == 0:
-            found_by = of_tag(f"tag{number % 1000}"), of_metadata("customer", str(number % 10_000))
-            labels += ({"tenant": TENANT, "label": label, "job_id": job_id} for label in found_by)
-    session.execute(sa.insert(Job), jobs)
-    if labels:
-        session.execute(sa.insert(Label), labels)
-
-
 class Side:
     """A ledger, and the calls that are measured on it."""
 
-    def __init__(self, name: str, engine: sa.Engine) -> None:
-        self.name, self.engine, self.made = name, engine, list[Job]()
-        database.use(engine)
-        migrate.upgrade(engine)
-
-    def fill(self, rows: int) -> None:
-        """Give it a history."""
+    def __init__(self, name: str, url: str, rows: int) -> None:
+        self.name, self.engine = name, database.create_engine(url)
+        self.made, self.taken = list[UUID](), list[Taken]()
+        filled = database.create_engine(url, timedelta(hours=1))
+        migrate.upgrade(filled)
+        fill(filled, rows)
+        filled.dispose()
         database.use(self.engine)
-        random = Random(7)
-        for start in range(0, rows, CHUNK):
-            with database.transaction() as session:
-                fill(session, start, CHUNK, random)
-        if self.engine.dialect.name == "postgresql":
-            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("VACUUM (ANALYZE)")  # as PostgreSQL does by itself a minute later
         with database.transaction() as session:
             self.worker = liveness.register(session, 1, "threads", ["default"], 4)
 
-    def calls(self) -> dict[str, Callable[[], Any]]:
-        """What is measured."""
+    def turn(self) -> None:
+        """From now on this process's ledger is this one."""
+        database._engines.engine = self.engine  # noqa: SLF001 - use() would close the connections of the other
+
+    def moves(self) -> dict[str, Call]:
+        """A job's way, some at a time: each of these finds what those before it have left."""
+        return {
+            f"create {TOGETHER}": self.create,
+            f"create {TOGETHER} for later": self.defer,
+            f"feed {TOGETHER}": self.feed,
+            f"claim {2 * TOGETHER}": self.claim,
+            f"settle {2 * TOGETHER}": self.settle,
+        }
+
+    def reads(self) -> dict[str, Call]:
+        """What the door is asked."""
         looks = {f"page: {name}": partial(self.page, wanted, [None]) for name, wanted in SEARCHES.items()}
         counts = {f"count: {name}": partial(self.count, wanted) for name, wanted in SEARCHES.items()}
-        return {"create": self.create, "get": self.get, "release and claim": self.claim, **looks, **counts}
+        return {"get": self.get, **looks, **counts}
 
     def create(self) -> None:
-        """Accept a job."""
+        """Accept jobs that go to their queue at once."""
+        self.made = self.submit(Order(task="task.1", payload={}, queue="default", tags=["new"]))
+
+    def defer(self) -> None:
+        """Accept jobs that do not: they are due when they are fed."""
+        due = clock.now() + timedelta(milliseconds=1)
+        self.made += self.submit(Order(task="task.1", payload={}, queue="default", tags=["new"], run_at=due))
+
+    def submit(self, order: Order) -> list[UUID]:
+        """Record some jobs alike."""
         with database.transaction() as session:
-            self.made.append(submit(session, Order(task="task.1", payload={}, queue="default", tags=["new"])).job)
+            found = submit_many(session, [(order, None)] * TOGETHER)
+            return [each.job.id for each in found if isinstance(each, Submission)]
+
+    def feed(self) -> None:
+        """Let them go to their queue."""
+        with database.transaction(lasting=False) as session:
+            assert flow.feed(session, "default", clock.now()) == TOGETHER
+
+    def claim(self) -> None:
+        """Take them."""
+        with database.transaction(lasting=False) as session:
+            self.taken = [*attempts.claim_all(session, self.made, self.worker, clock.now()).values()]
+
+    def settle(self) -> None:
+        """Record that they succeeded."""
+        with database.transaction() as session:
+            ended = [(job, Succeeded({"ok": True})) for job in self.taken]
+            assert all(attempts.succeed_all(session, ended, clock.now()))
 
     def get(self) -> None:
         """Read one."""
         with database.snapshot() as session:
-            queries.get(session, TENANT, self.made[-1].id)
-
-    def claim(self) -> None:
-        """Take one."""
-        job = self.made.pop()
-        with database.transaction() as session:
-            store.release(session, [job.id], clock.now())
-            attempts.claim_all(session, [job.id], self.worker, clock.now())
+            queries.get(session, TENANT, self.made[-1])
 
     def page(self, wanted: Filter, cursors: list[str | None]) -> None:
         """The next page of a search."""
@@ -143,18 +141,23 @@ Figures = dict[str, dict[str, list[float]]]
 
 
 def measure(sides: list[Side], rounds: int) -> Figures:
-    """The milliseconds that each call took on each side, sorted. They take turns, so that the machine's load meets both."""
+    """The milliseconds that each call took on each side. They take turns, so that the machine's load meets both."""
     found: Figures = {}
-    calls = {side.name: side.calls() for side in sides}
-    for name in calls[sides[0].name]:
-        taken: dict[str, list[float]] = {side.name: [] for side in sides}
-        for _ in range(rounds if not name.startswith("count") else max(20, rounds // 10)):
-            for side in sides:
-                database._engines.engine = side.engine  # noqa: SLF001 - use() would close the connections of the other
+
+    def take(calls: list[dict[str, Call]]) -> None:
+        for side, those in zip(sides, calls, strict=True):
+            side.turn()
+            for name, call in those.items():
                 started = Clock.read()
-                calls[side.name][name]()
-                taken[side.name].append((Clock.read() - started) * 1000)
-        found[name] = {side: sorted(each) for side, each in taken.items()}
+                call()
+                found.setdefault(name, {}).setdefault(side.name, []).append((Clock.read() - started) * 1000)
+
+    moves, reads = [side.moves() for side in sides], [side.reads() for side in sides]
+    for _ in range(rounds):
+        take(moves)
+    for name in reads[0]:
+        for _ in range(rounds if not name.startswith("count") else max(20, rounds // 10)):
+            take([{name: those[name]} for those in reads])
     return found
 
 
@@ -173,13 +176,17 @@ def retry_all() -> tuple[int, float]:
 
 
 @contextmanager
-def ledgers(postgres: bool) -> Iterator[list[Side]]:
-    """Two empty ledgers."""
+def ledgers(rows: int, *, postgres: bool) -> Iterator[list[Side]]:
+    """Two ledgers: of few jobs and of many."""
     folder = Path(tempfile.mkdtemp(prefix="treadle-history-"))
-    server = Postgres() if postgres else None
-    urls = [server.create_database() if server else f"sqlite:///{folder / name}.db" for name in ("few", "many")]
-    sides = [Side(name, database.create_engine(url)) for name, url in zip(("few", "many"), urls, strict=True)]
+    server = Postgres(durable=True) if postgres else None
+    sides: list[Side] = []
     try:
+        for name, count in (("few", FEW), ("many", rows)):
+            url = server.create_database() if server else f"sqlite:///{folder / name}.db"
+            started = time.perf_counter()
+            sides.append(Side(name, url, count))
+            print(f"{count:,} jobs made in {time.perf_counter() - started:.0f} s", flush=True)
         yield sides
     finally:
         database.use(None)
@@ -192,28 +199,28 @@ def ledgers(postgres: bool) -> Iterator[list[Side]]:
 
 def main() -> None:
     """Fill, measure, and say it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--cpu", action="store_true", help="CPU time of the calling thread: for SQLite on a busy machine")
+    parser.add_argument("--nice", type=int, help="of the rounds, where the building is to give way to others")
     given = parser.parse_args()
     if given.cpu:
         Clock.read = time.thread_time
     publisher.offer = lambda hints: None  # type: ignore[method-assign]  # nothing is published
-    with ledgers(given.postgres) as sides:
-        few, many = sides
-        few.fill(FEW)
-        many.fill(given.rows)
-        clock_used = "CPU ms" if given.cpu else "ms"
-        print(f"| call, {clock_used} | p50 at {FEW:,} | p50 at {given.rows:,} | ratio | p99 at {given.rows:,} |")
+    with ledgers(given.rows, postgres=given.postgres) as (few, many):
+        if given.nice is not None:
+            os.setpriority(os.PRIO_PROCESS, 0, given.nice)
+        unit, rows = "CPU ms" if given.cpu else "ms", f"{given.rows:,}"
+        print(f"\n| call, {unit} | p50 at {FEW:,} | p50 at {rows} | ratio | p99 at {rows} |")
         print("|---|---|---|---|---|")
-        for name, taken in measure(sides, given.rounds).items():
-            middle = {side: each[len(each) // 2] for side, each in taken.items()}
-            worst = taken[many.name][int(len(taken[many.name]) * 0.99)]
+        for name, taken in measure([few, many], given.rounds).items():
+            middle = {side: median(each) for side, each in taken.items()}
+            worst = sorted(taken[many.name])[int(len(taken[many.name]) * 0.99)]
             ratio = middle[many.name] / middle[few.name]
             print(f"| {name} | {middle[few.name]:.2f} | {middle[many.name]:.2f} | {ratio:.2f} | {worst:.1f} |")
-        database.use(many.engine)
+        many.turn()
         done, taken_by_all = retry_all()
         print(f"\nLoad average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
         print(f"{done} dead letters retried by one bulk action in {taken_by_all:.1f} s")

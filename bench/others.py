@@ -1,80 +1,86 @@
-"""Other queues, where they are installed (`make bench-peers`): each was the fastest of the Python queues at something."""
+"""The sides that are not ours: plain Celery, and the queues that `make bench-peers` has installed (see bench/peers)."""
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
-from subprocess import run
+from typing import Any
 
-import redis
-
-from bench.sides import IN_FLIGHT, PROCESSES, Kind, Side
+from bench.agent import Agent
+from bench.client import post
+from bench.sides import Side
+from bench.work import Kind
 from tests.laboratory import ROOT, Part
-from tests.servers import Valkey, wait_until
+from tests.servers import Valkey, free_port
 
-_TO_DRAMATIQ = """
-import sys
-from bench import actors
-actor, marks, count = getattr(actors, sys.argv[1]), sys.argv[2], int(sys.argv[3])
-for _ in range(count):
-    actor.send(0.0, marks, "x" * 160)
-"""
-_TO_RQ = """
-import os, sys
-import redis, rq
-queue = rq.Queue(connection=redis.Redis.from_url(os.environ["BENCH_BROKER"]))
-marks, count = sys.argv[2], int(sys.argv[3])
-for start in range(0, count, 1000):
-    jobs = [rq.Queue.prepare_data("bench.peer.noop", args=(0.0, marks, "x" * 160)) for _ in range(min(1000, count - start))]
-    queue.enqueue_many(jobs)
-"""
+HOMES = ROOT / "bench" / "out" / "peers"  # an environment each
+OURS = {"celery", "flower"}  # are in our own
+
+
+class _Process(Part):
+    """A process of another environment."""
+
+    def __init__(self, python: str, *given: Any) -> None:
+        self.python = python
+        super().__init__(*given)
+
+    def _command(self) -> list[str]:
+        return [self.python, *super()._command()[1:]]
 
 
 class Other(Side):
-    """A queue without a door. It is sent to by a program of a few lines."""
+    """A queue of bench/peers. After a colon its name says of which variant it is."""
 
-    program = ""
+    def __init__(self, name: str, ledger: str, broker: Valkey, database: int, marks: Path) -> None:
+        super().__init__(broker, database, marks)
+        self.name, (self._module, _, variant) = name.replace(":", " "), name.partition(":")
+        self._python = _python(self._module)
+        given = {"BENCH_BROKER": self.broker_url, "BENCH_LEDGER": ledger, "BENCH_VARIANT": variant, "PYTHONPATH": str(ROOT)}
+        self._variables = {**os.environ, **given, "FLOWER_UNAUTHENTICATED_API": "true", "PYTHONWARNINGS": "ignore"}
+        self.port = free_port()
+        self._agent = Agent(self._python, self._module, self._variables)
+        self._facts = self._agent.ask("facts", self.port)
+        self._agent.end()  # until it is its turn
+        self.does, self.slow = frozenset(self._facts["does"]), self._facts["slow"]
+        self.version = {self._module: self._facts["version"]}
+        if self._facts["door"]:
+            command, self._path = self._facts["door"]
+            self.api = self._part(f"{self._module}-api", command, 10, self.answers)
 
-    def __init__(self, broker: Valkey, marks: Path, database: int) -> None:
-        super().__init__(broker, marks)
-        self._url = broker.url.removesuffix("0") + str(database)
-        self.variables = {**os.environ, "BENCH_BROKER": self._url, "PYTHONPATH": str(ROOT)}
+    def request(self, at: float = 0.0) -> bytes:
+        """A job, as bytes for the door."""
+        body = self.body(at)
+        return post(self._path, {"args": [*body.values()]} if self._facts["listed"] else body)
 
-    @property
-    def broker_url(self) -> str:
-        return self._url
+    def send(self, kind: Kind, count: int) -> float:
+        return float(self._agent.ask("send", kind, str(self.marks), count))
 
-    def send(self, kind: Kind, count: int) -> None:
-        run([sys.executable, "-c", self.program, kind, str(self.marks), str(count)], env=self.variables, check=True)
+    def workers(self, kind: Kind, slots: int) -> list[Part]:
+        commands = self._agent.ask("workers", kind, slots)
+        parts = [self._part(f"{self._module}{number}", command, slots) for number, command in enumerate(commands)]
+        scheduler = self._facts["scheduler"]
+        return [*parts, self._part(f"{self._module}-scheduler", scheduler, slots)] if scheduler else parts
 
-    def close(self) -> None:
-        """End all."""
-        self.stop_working()
+    def shut(self) -> None:
+        super().shut()
+        self._agent.end()
 
-
-class Dramatiq(Other):
-    """dramatiq, with stored results: of the Python queues that store them, the fastest to drain."""
-
-    name, program = "dramatiq", _TO_DRAMATIQ
-
-    def workers(self, kind: Kind) -> list[Part]:
-        threads = IN_FLIGHT // PROCESSES if kind == "io" else 8
-        command = ["dramatiq", "bench.actors", "-p", str(PROCESSES), "-t", str(threads)]
-        return [Part("dramatiq", command, self.variables)]
+    def wipe(self) -> None:
+        super().wipe()
+        self._agent.ask("wipe")
 
     def check(self, count: int) -> None:
-        """Every job's result is stored."""
-        with redis.Redis.from_url(self.broker_url) as client:
-            wait_until(lambda: client.dbsize() >= count, 30, "all results")  # each a key, of no telling name
+        """Every job's outcome is stored."""
+        found = self._agent.ask("stored", count)
+        assert found >= count, f"{found} outcomes of {count} are stored"
+
+    def _part(self, name: str, command: list[str], slots: int, *answers: Any) -> Part:
+        return _Process(self._python, name, command, self._variables | {"BENCH_SLOTS": str(slots)}, *answers)
 
 
-class Rq(Other):
-    """rq, whose call for many jobs is the fastest; its workers fork for each job, so nothing else of it is measured."""
-
-    name, program, drains = "rq", _TO_RQ, False
+def _python(module: str) -> str:
+    return sys.executable if module in OURS else str(HOMES / module / "bin" / "python")
 
 
-def installed(broker: Valkey, folder: Path) -> list[Side]:
-    """Those that are here."""
-    kinds: list[type[Other]] = [kind for kind in (Dramatiq, Rq) if find_spec(kind.name)]
-    return [kind(broker, folder / kind.name, number) for number, kind in enumerate(kinds, 2)]
+def is_installed(name: str) -> bool:
+    """Whether the queue can be measured."""
+    return Path(_python(name.partition(":")[0])).exists()
