@@ -41,7 +41,7 @@ class Agent:
         said = json.loads(self._process.stdout.readline() or b"{}") if ready else {}
         if "answer" not in said:
             self.end()
-            raise RuntimeError(f"{self._module} could not {question[0]}: {said.get('error', 'no answer')}")
+            raise RuntimeError(f"{self._module} failed at {question[0]}: {said.get('error', 'no answer')}")
         return said["answer"]
 
     def end(self) -> None:

@@ -24,11 +24,13 @@ def enqueue(side: Side, connections: int, seconds: float) -> Figures:
     found = load(side.port, request, connections, seconds=seconds)
     spent = cpu([side.api]) - spent
     name = f"enqueue, {connections} connection{'s' * (connections > 1)}"
-    return {
+    figures = {
         f"{name} (1/s)": found.rate,
         f"{name}, p99 (ms)": _at(found.waits, 0.99) * 1000,
-        f"{name}, API's CPU (us a job)": spent / len(found.waits) * 1e6,
+        f"{name}, API's CPU (us a job)": spent / found.accepted * 1e6,
     }
+    refused = len(found.waits) - found.accepted
+    return figures | ({f"{name}, refused (%)": refused / len(found.waits) * 100} if refused else {})
 
 
 def drain(side: Side, kind: Kind, jobs: int, at_once: int) -> Figures:
@@ -60,7 +62,7 @@ def mixed(side: Side, seconds: float) -> Figures:
     _work(side)
     began = time.monotonic()
     sent = load(side.port, side.request(), 32, seconds=seconds)
-    count = len(sent.waits)
+    count = sent.accepted
     wait_until(lambda: marks.count(side.marks) >= count, 60, f"{side.name} to drain")
     last = max(moment for _, moment in marks.moments(side.marks))
     return {"enqueue while draining (1/s)": sent.rate, "drain while enqueueing (1/s)": count / (last - began)}

@@ -2,6 +2,7 @@
 
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, cast
@@ -73,7 +74,9 @@ def play(sides: list[Side], given: list[Work], failed: list[str]) -> dict[str, F
                     found[side.name] |= work.measure(side)
                     side.stop_working()
             except Exception as error:  # noqa: BLE001 - whatever goes wrong with one, the others are to be measured
-                failed.append(f"{side.name}, {work.name}: {type(error).__name__}: {str(error)[:300]}")
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                why = f"{type(error).__name__} in {where.name}: {str(error)[:300] or where.line}"
+                failed.append(f"{side.name}, {work.name}: {why}")
                 say(f"[red]{failed[-1]}")
                 side.shut()
             if work.alone:

@@ -46,7 +46,7 @@ def measure(lab: Lab, seconds: float) -> tuple[float, float]:
     before = cpu([lab.api])
     found = load(lab.port, request, CONNECTIONS, seconds=seconds)
     time.sleep(1)  # the last are told
-    return found.rate, (cpu([lab.api]) - before) / len(found.waits) * 1e6
+    return found.rate, (cpu([lab.api]) - before) / found.accepted * 1e6
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ class Treadle(Side):
         for start in range(0, len(lines), CHUNK):
             some = "".join(lines[start : start + CHUNK])
             answer = self.lab.client.post("/v1/jobs/bulk", content=some, headers=headers, timeout=60)
-            assert answer.status_code == 202, answer.text
+            assert answer.status_code == 202, f"{answer.status_code}: {answer.text[:300]}"
 
     def workers(self, kind: Kind, slots: int) -> list[Part]:
         names = [f"worker{number}" for number in range(PROCESSES)]
