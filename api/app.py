@@ -99,9 +99,8 @@ def create_app() -> FastAPI:
     app.include_router(hooks.router)
     app.include_router(health.router)
     middleware.install(app)
-    shortcut.install(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
 
-app = create_app()
+app = shortcut.past(create_app())

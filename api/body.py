@@ -24,7 +24,7 @@ def read(body: bytes) -> Any:
     """
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_twins)
+        value = _DECODER.decode(text)
         if _SURROGATE.search(body):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeError:
@@ -35,7 +35,8 @@ def read(body: bytes) -> Any:
         raise Refused("malformed-request", f"The body is nested deeper than {DEEPEST} levels.") from None
     except ValueError as error:
         raise Refused("malformed-request", f"The body is not JSON: {error}.") from None
-    _check_depth(value)
+    if body.count(b"{") + body.count(b"[") > DEEPEST:  # else it cannot be
+        _check_depth(value)
     return value
 
 
@@ -55,6 +56,9 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a name stands twice in one object")
     return found
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_twins)
 
 
 def _check_depth(value: Any) -> None:

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette_compress import CompressMiddleware, remove_compress_type
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import auth, problems
@@ -60,6 +60,11 @@ def install(app: FastAPI) -> None:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings().trusted_proxies))
 
 
+def name(given: str | None) -> str:
+    """The id of a request: that which it came with, or a new one."""
+    return given if given and _REQUEST_ID.fullmatch(given) else str(uuid7())
+
+
 class Doorman:
     """Wraps the application. Order matters: the id first, so that every refusal carries it."""
 
@@ -72,8 +77,7 @@ class Doorman:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        given = request.headers.get("x-request-id", "")
-        request.state.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid7())
+        request.state.request_id = name(request.headers.get("x-request-id"))
         started, status = clock.monotonic(), 500
 
         async def watched(message: Message) -> None:
@@ -91,8 +95,7 @@ class Doorman:
             finally:
                 route = getattr(scope.get("route"), "path", "unmatched")
                 method = scope["method"] if scope["method"] in _METHODS else "other"
-                metrics.http_requests.labels(method, route, status).inc()
-                metrics.http_seconds.labels(method, route).observe(clock.monotonic() - started)
+                metrics.answered(method, route, status, clock.monotonic() - started)
 
     async def _admitted(self, request: Request, receive: Receive, send: Send) -> None:
         try:
@@ -160,12 +163,17 @@ def _check_share(share: Share | None) -> None:
 
 def _extra(request: Request, start: Message) -> list[tuple[bytes, bytes]]:
     """The headers that an answer gets unless it has them."""
-    extra = [*_HEADERS, (b"x-request-id", request.state.request_id.encode())]
-    if not any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in start["headers"]):
-        extra.append(_INERT)
-    if request.scope["scheme"] == "https":
-        extra.append(_HTTPS_ONLY)
+    is_page = any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in start["headers"])
     share: Share | None = getattr(request.state, "share", None)
+    extra = around(request.scope, request.state.request_id, share)
+    return [pair for pair in extra if pair != _INERT] if is_page else extra
+
+
+def around(scope: Scope, request_id: str, share: Share | None) -> list[tuple[bytes, bytes]]:
+    """The headers of every answer."""
+    extra = [*_HEADERS, _INERT, (b"x-request-id", request_id.encode())]
+    if scope["scheme"] == "https":
+        extra.append(_HTTPS_ONLY)
     if share is not None:
         extra += [(name.lower().encode(), value.encode()) for name, value in share.fields.items()]
     return extra

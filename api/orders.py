@@ -77,8 +77,10 @@ class JobIn(BaseModel):
     ] = None
     retry: Annotated[RetryPolicy | None, Field(description="What it leaves out is the task's own.")] = None
     unique: Annotated[UniqueIn | None, Field(description="Keep a second job like this one out.")] = None
-    tags: Tags = []
-    metadata: Annotated[dict[Tag, Word], Field(max_length=20)] = {}
+    tags: Tags = Field(default_factory=list, json_schema_extra={"default": []})  # pydantic would copy a given one deeply
+    metadata: Annotated[dict[Tag, Word], Field(max_length=20)] = Field(
+        default_factory=dict, json_schema_extra={"default": {}}
+    )
     callback: Annotated[
         TargetUrl | None, Field(description="Told of the job's end by a webhook, signed with TREADLE_WEBHOOK_SECRET.")
     ] = None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -85,6 +85,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LedgerBusy, _busy)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(Exception, _bug)
+
+
+async def answer(request: Request, error: Exception, handlers: Mapping[Any, Any]) -> Response:
+    """What an application with these handlers answers to an error."""
+    handler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
+    its: Response = await handler(request, error)
+    return its
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

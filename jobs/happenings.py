@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from jobs import event_ids
 from jobs.model import Attempt, Job, LogLine
-from runtime.database import EPOCH, MICROSECOND, from_json
+from runtime.database import EPOCH, MICROSECOND
+from runtime.stored_json import from_json
 
 Record = TypeVar("Record", Attempt, LogLine)
 Counter = Literal["line", "started", "ended", "finished"]

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, inspect
+from sqlalchemy import bindparam, insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -19,14 +19,14 @@ from jobs.model import Job, unsaved
 from jobs.order import OnConflict, Order
 from jobs.states import State
 from runtime import clock, metrics
-from runtime.database import after_commit
+from runtime.database import EPOCH, after_commit
 from runtime.prepared import Prepared
 from runtime.settings import settings
 
 __all__ = ["Key", "Order", "Submission", "digest_of", "submit", "submit_each", "submit_many"]
 
 
-_VALUES = inspect(Job).column_attrs.keys()
+_VALUES = tuple(Order("", None, "").row(UUID(int=0), EPOCH))  # what a new job has; the rest is NULL
 _INSERT = Prepared(insert(Job).values({name: bindparam(name) for name in _VALUES}), *_VALUES)
 _row = itemgetter(*_VALUES)
 
@@ -131,7 +131,7 @@ def _insert(session: Session, made: Sequence[Job]) -> None:
     now, hinted = clock.now(), []
     for job in made:
         if job.run_at <= now and not holds.keeps(job, now) and flow.window.take(session, job.queue, now, job.priority):
-            job.state, job.hinted_at = State.QUEUED, now
+            vars(job).update(state=State.QUEUED, hinted_at=now)  # no session watches it yet
             hinted.append(flow.hint(job))
     _INSERT.execute(session.connection(), [_row(vars(job)) for job in made])
     labels.write(session, made)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from jobs.model import Attempt, BulkAction, Event, Job, LogLine, Schedule, Subscription
-from runtime.database import from_json
+from runtime.stored_json import from_json
 
 HIDDEN = ("payload", "result", "data")
 """Names of what is not shown at all."""

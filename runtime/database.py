@@ -1,28 +1,22 @@
 """The ledger's engine, its column types, and the one way to a transaction."""
 
-import json
 import os
-import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, TypeVarTuple
 
-import pydantic_core
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import insert as into_postgresql
+from sqlalchemy.dialects.sqlite import insert as into_sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from runtime import tcp
+from runtime import sqlite, tcp
 from runtime.settings import settings
+from runtime.stored_json import from_json, to_json
 
 Columns = TypeVarTuple("Columns")
-
-GLANCE = 0.0005  # seconds between looks at SQLite's write lock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -68,20 +62,11 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Instant, timedelta: Span}  # noqa: RUF012 - SQLAlchemy's own protocol
 
 
-def from_json(text: str) -> Any:
-    """What was stored as JSON. Half a surrogate pair, as a task may return, becomes a question mark: it cannot be sent."""
-    try:
-        return pydantic_core.from_json(text)  # five times as fast as Python's own
-    except ValueError:
-        spelt = json.dumps(json.loads(text), ensure_ascii=False)
-        return json.loads(spelt.encode(errors="replace"))
-
-
 def create_engine(url: str, patience: timedelta = timedelta(seconds=10)) -> sa.Engine:
     """An engine that waits at most `patience` for a lock or a connection."""
     seconds = patience.total_seconds()
     common: dict[str, Any] = {
-        "json_serializer": json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode,
+        "json_serializer": to_json,
         "json_deserializer": from_json,
         "pool_timeout": seconds,
         "pool_size": 5,
@@ -89,8 +74,7 @@ def create_engine(url: str, patience: timedelta = timedelta(seconds=10)) -> sa.E
     }
     if url.startswith("sqlite"):
         engine = sa.create_engine(url, connect_args={"timeout": seconds, "check_same_thread": False}, **common)
-        event.listen(engine, "connect", _tune_sqlite)
-        event.listen(engine, "begin", partial(_begin_sqlite, patience=seconds))
+        sqlite.install(engine, seconds)
         return engine
     return sa.create_engine(url, pool_pre_ping=True, connect_args=_postgres_arguments(seconds), **common)
 
@@ -115,47 +99,6 @@ def _postgres_arguments(seconds: float) -> dict[str, Any]:
         "tcp_user_timeout": tcp.UNACKNOWLEDGED,
         "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
     }
-
-
-def _tune_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, see _begin_immediate
-    for pragma in (
-        "journal_mode=WAL",  # readers never wait for the writer
-        "synchronous=FULL",  # an accepted job survives a power cut, not just a crash
-        "foreign_keys=ON",
-        "cache_size=-4000",  # 4 MB of pages a connection; the kernel caches the rest
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sa.Connection, patience: float) -> None:
-    """Take the write lock at once: a read that later turns into a write would fail instead of waiting its turn.
-
-    SQLite's own wait for the lock looks again after 1, 2, 5, 10 … 100 ms, and so loses it to who happens to look in time.
-    """
-    if connection.get_execution_options().get("read_only"):
-        connection.exec_driver_sql("BEGIN")
-        return
-    driver: Any = connection.connection.driver_connection
-    synchronous = "NORMAL" if connection.get_execution_options().get("fleeting") else "FULL"
-    if connection.info.get("synchronous", "FULL") != synchronous:
-        driver.execute(f"PRAGMA synchronous={synchronous}")
-        connection.info["synchronous"] = synchronous
-    until = time.monotonic() + patience  # of the real clock: a lock is held in real time
-    driver.execute("PRAGMA busy_timeout=0")
-    try:
-        while time.monotonic() < until:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    break
-                time.sleep(GLANCE)
-            else:
-                return
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for SQLAlchemy's error
-    finally:
-        driver.execute(f"PRAGMA busy_timeout={round(patience * 1000)}")
 
 
 class _Engines:
@@ -188,22 +131,66 @@ def use(chosen: sa.Engine | None) -> None:
     _engines.engine, _engines.pid = chosen, os.getpid()
 
 
+class _Joined(Session):
+    """A session within a transaction of its connection, found at once: else that costs more than a small transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        super().__init__(connection, expire_on_commit=False)
+        self._its = connection
+
+    def connection(self, bind_arguments: Any = None, execution_options: Any = None) -> sa.Connection:
+        return self._its
+
+
 @contextmanager
-def transaction(*, before_commit: Callable[[], None] | None = None, lasting: bool = True) -> Iterator[Session]:
+def transaction(
+    *, before_commit: Callable[[], None] | None = None, lasting: bool = True, on: sa.Connection | None = None
+) -> Iterator[Session]:
     """One transaction: committed at the end, rolled back on any exception; then what was asked for `after_commit`.
 
     One that is not `lasting` survives the death of any process, but not that of the machine SQLite is on: its commit does
-    not wait for the disk. What follows it and lasts makes it last too.
+    not wait for the disk. What follows it and lasts makes it last too. `on`: the connection, if it is not to be any.
     """
-    bind = engine() if lasting or engine().dialect.name != "sqlite" else engine().execution_options(fleeting=True)
-    with Session(bind, expire_on_commit=False) as session:
-        with session.begin():
+    with engine().connect() if on is None else nullcontext(on) as connection:
+        if connection.get_execution_options().get("fleeting", False) is lasting:
+            connection.execution_options(fleeting=not lasting)
+        with connection.begin(), _Joined(connection) as session:
             yield session
+            session.flush()
             if before_commit:
-                session.flush()
                 before_commit()
-        for callback in session.info.pop("after_commit", ()):
-            callback()
+            if session.in_transaction():
+                session.commit()  # its own part, which ends with it; the connection commits the whole
+    for callback in session.info.pop("after_commit", ()):
+        callback()
+
+
+class Seat:
+    """A thread's own connection to SQLite, kept between its transactions: to take one from the pool and give it back costs
+    as much as a small transaction. PostgreSQL's come from the pool, which finds out whether the server has hung up.
+    """
+
+    def __init__(self) -> None:
+        self._kept: sa.Connection | None = None
+
+    @contextmanager
+    def transaction(self, *, before_commit: Callable[[], None] | None = None, lasting: bool = True) -> Iterator[Session]:
+        """See `transaction`."""
+        if self._kept is None or self._kept.engine is not engine():
+            self.close()
+            self._kept = engine().connect() if engine().dialect.name == "sqlite" else None
+        try:
+            with transaction(before_commit=before_commit, lasting=lasting, on=self._kept) as session:
+                yield session
+        except BaseException:
+            self.close()  # a failed COMMIT leaves it within the transaction; the pool rolls back what it is given
+            raise
+
+    def close(self) -> None:
+        """Give the connection back."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
 
 
 class MustLast(Exception):
@@ -223,7 +210,11 @@ def must_last(session: Session) -> None:
 @contextmanager
 def snapshot(kind: type[Session] = Session) -> Iterator[Session]:
     """A transaction that only reads: on SQLite it never takes the write lock."""
-    with kind(engine().execution_options(read_only=True), expire_on_commit=False) as session, session.begin():
+    with (
+        engine().connect().execution_options(read_only=True) as connection,
+        connection.begin(),
+        kind(connection, expire_on_commit=False) as session,
+    ):
         yield session
 
 
@@ -238,7 +229,7 @@ def ask(question: sa.Select[*Columns], **values: Any) -> Sequence[sa.Row[*Column
 
 def insert(session: Session, table: type[DeclarativeBase]) -> Any:
     """An INSERT that knows `on_conflict_do_nothing` and its kin, in the database's own dialect."""
-    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
+    return (into_postgresql if session.get_bind().dialect.name == "postgresql" else into_sqlite)(table)
 
 
 def after_commit(session: Session, callback: Callable[[], None]) -> None:

@@ -1,16 +1,18 @@
 """Writes that wait together are committed together: one transaction, no timer, no wait when alone."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from operator import attrgetter
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
 
-from runtime.database import MustLast, Unavailable, after_commit, engine, transaction
+from runtime.database import MustLast, Seat, Unavailable, after_commit, engine
 
 log = structlog.get_logger()
 
@@ -84,13 +86,15 @@ def writers() -> int:
     return 1 if engine().dialect.name == "sqlite" else 4
 
 
+_row = attrgetter("row")
+
+
 class GroupCommit:
     """Threads that take all that waits and commit it at once. A call that raises is undone alone; the others stand."""
 
     def __init__(self, writers: int) -> None:
-        self._waiting: deque[Call] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
+        self._waiting: SimpleQueue[Call | None] = SimpleQueue()  # None: the end, for one writer
+        self._writers = writers
         for number in range(writers):
             threading.Thread(target=self._run, name=f"ledger-write-{number}", daemon=True).start()
 
@@ -111,38 +115,42 @@ class GroupCommit:
 
     def queue(self, call: QueuedCall) -> QueuedCall:
         """Queue a call, see `put` and `join`."""
-        with self._changed:
-            self._waiting.append(call)
-            self._changed.notify()
+        self._waiting.put(call)
         return call
 
     def close(self) -> None:
         """End the threads once nothing waits."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        for _ in range(self._writers):
+            self._waiting.put(None)
 
     def _run(self) -> None:
-        rest = FIRST_REST
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if not self._waiting:
-                    return
-                calls = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            if again := self._commit(sorted((call for call in calls if call.is_wanted()), key=lambda call: call.row)):
-                with self._changed:
-                    self._waiting.extendleft(reversed(again))
-                threading.Event().wait(rest)
-                rest = min(2 * rest, LONGEST_REST)
-            else:
-                rest = FIRST_REST
+        again, rest, is_last = list[Call](), FIRST_REST, False
+        with closing(Seat()) as seat:
+            while again or not is_last:
+                calls, is_last = self._take(again, is_last)
+                again = self._commit(sorted((call for call in calls if call.is_wanted()), key=_row), seat)
+                if again:
+                    threading.Event().wait(rest)
+                    rest = min(2 * rest, LONGEST_REST)
+                else:
+                    rest = FIRST_REST
 
-    def _commit(self, calls: list[Call]) -> list[Call]:
+    def _take(self, first: list[Call], is_last: bool) -> tuple[list[Call], bool]:
+        """What is to be done next, and whether nothing will come after it. Waits only if there is nothing."""
+        calls = first
+        with suppress(Empty):
+            while len(calls) < MOST and not is_last:
+                call = self._waiting.get(block=not calls)
+                is_last = call is None
+                if call is not None:
+                    calls.append(call)
+        return calls, is_last
+
+    def _commit(self, calls: list[Call], seat: Seat) -> list[Call]:
         """Commit the calls and give their answers. Returns those that must be tried again."""
         while calls := [call for call in calls if not call.given_up]:
             try:
-                answers = self._transact(calls)
+                answers = self._transact(calls, seat)
             except Overtaken:
                 continue  # rolled back; once more without the one that was given up
             except MustLast:
@@ -160,7 +168,7 @@ class GroupCommit:
         return []
 
     @staticmethod
-    def _transact(calls: list[Call]) -> dict[Call, Any]:
+    def _transact(calls: list[Call], seat: Seat) -> dict[Call, Any]:
         """What becomes of the calls: all at once without savepoints; if one raises, once more with them."""
         groups: dict[Any, list[Call]] = {}
         for call in calls:
@@ -176,7 +184,7 @@ class GroupCommit:
             stored = True
 
         try:
-            with transaction(before_commit=check, lasting=lasting) as session:
+            with seat.transaction(before_commit=check, lasting=lasting) as session:
                 after_commit(session, note)
                 return {call: answer for group in groups.values() for call, answer in _done(session, group)}
         except (*Unavailable, Overtaken, MustLast):
@@ -184,7 +192,7 @@ class GroupCommit:
         except Exception:
             if stored or len(calls) == 1:
                 raise
-        with transaction(before_commit=check) as session:
+        with seat.transaction(before_commit=check) as session:
             return {call: answer for group in groups.values() for call, answer in _done_apart(session, group)}
 
 

@@ -1,5 +1,7 @@
 """Every Prometheus metric, by name, in one place. Labels are closed sets (task, queue, route, outcome), never ids."""
 
+from functools import lru_cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _RUN = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
@@ -47,3 +49,19 @@ http_requests = Counter("treadle_http_requests_total", "HTTP requests", ["method
 http_seconds = Histogram("treadle_http_seconds", "Time to answer", ["method", "route"], buckets=_HTTP)
 
 slots_busy = Gauge("treadle_slots_busy", "Attempts running in this process", multiprocess_mode="livesum")
+
+
+def answered(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an HTTP request."""
+    _requests(method, route, status).inc()
+    _seconds(method, route).observe(seconds)
+
+
+@lru_cache
+def _requests(method: str, route: str, status: int) -> Counter:
+    return http_requests.labels(method, route, status)  # finding it takes longer than counting
+
+
+@lru_cache
+def _seconds(method: str, route: str) -> Histogram:
+    return http_seconds.labels(method, route)

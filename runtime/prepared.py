@@ -30,15 +30,21 @@ class _Made:
     def __init__(self, statement: ClauseElement, names: Sequence[str], common: Sequence[str], dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         self.text = str(compiled)
-        places = {name: place for place, name in enumerate(names)}
         constant = compiled.construct_params(dict.fromkeys([*names, *common]))
         if unknown := {*names, *common} - constant.keys():
             raise ValueError(f"no such parameters: {sorted(unknown)}")
         self._keys: list[str] | None = None if compiled.positional else list(constant)
         binds = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
         self._process = {name: kind.bind_processor(dialect) or _as_it_is for name, kind in binds.items()}
-        self._plan = [(name, places.get(name)) for name in (compiled.positiontup if compiled.positional else constant)]
         self._constant = self._processed({name: constant[name] for name in constant.keys() - {*names, *common}})
+        self._alike = [name for name in constant if name not in names]
+        in_order = compiled.positiontup if compiled.positional else list(constant)
+        self._places = [[*names, *self._alike].index(name) for name in in_order]  # in a row with what is alike behind it
+        self._makes = [  # what makes a row's value the driver's, and whether it does so of None
+            (place, self._process[name], self._process[name](None) is not None)
+            for place, name in enumerate(in_order)
+            if name in names and self._process[name] is not _as_it_is
+        ]
 
     def _processed(self, values: dict[str, Any]) -> dict[str, Any]:
         return {name: self._process[name](value) for name, value in values.items()}
@@ -46,9 +52,16 @@ class _Made:
     def parameters(self, rows: Iterable[Sequence[Any]], common: dict[str, Any]) -> list[Any]:
         """Those of the rows, for the driver."""
         alike = self._constant | self._processed(common)
-        plan = [(place, alike[name] if place is None else self._process[name]) for name, place in self._plan]
-        made = ([value if place is None else value(row[place]) for place, value in plan] for row in rows)
+        behind = tuple(alike[name] for name in self._alike)
+        made = (self._made((*row, *behind)) for row in rows)
         return [*map(tuple, made)] if self._keys is None else [dict(zip(self._keys, row, strict=True)) for row in made]
+
+    def _made(self, row: Sequence[Any]) -> list[Any]:
+        values = [row[place] for place in self._places]
+        for place, make, even_of_none in self._makes:
+            if even_of_none or values[place] is not None:
+                values[place] = make(values[place])
+        return values
 
 
 def _as_it_is(value: Any) -> Any:

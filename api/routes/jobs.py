@@ -13,6 +13,7 @@ from api.body import StrictRoute
 from api.dependencies import InLedger, RequestId, TraceParent
 from api.filters import FilterIn, ListIn
 from api.idempotency import IdempotencyKey, once
+from api.ledger import Ledger
 from api.orders import JobIn
 from api.prefer import Finish, PreferWait
 from api.schemas import (
@@ -31,7 +32,7 @@ from api.schemas import (
 )
 from jobs import queries, search, timeline, why
 from jobs.keys import Caller
-from jobs.submit import Key, digest_of, submit_each
+from jobs.submit import Key, Order, Submission, digest_of, submit_each
 
 PATH = "/v1/jobs"
 router = APIRouter(prefix=PATH, tags=["jobs"], route_class=StrictRoute)
@@ -57,22 +58,30 @@ async def create_job(
     key: IdempotencyKey = None,
 ) -> JobOut:
     """Accept a job. When the answer comes, it is committed; it will run, whatever dies meanwhile."""
-    order = job.order(caller, request_id, trace)
-    keyed = Key(key, digest_of(job.model_dump(mode="json"))) if key else None
-    submit = partial(ledger.join, submit_each, (order, keyed), row=f"key {key}" if key else "")
-    made, joined = await once(caller.tenant, keyed, submit)
+    made, joined = await accept(job, job.order(caller, request_id, trace), key, ledger)
     found = await finish.wait(made.job.id, wait) if wait else None
-    response.headers["Location"] = f"/v1/jobs/{made.job.id}"
+    response.status_code, headers = told(made, joined=joined, is_final=found is not None)
+    response.headers.update(headers)
     if wait:
         response.headers["Preference-Applied"] = f"wait={wait:.0f}"
-    replayed = made.replayed or joined
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    if replayed or made.in_place or found:
-        response.status_code = 200
-    else:
-        response.headers["Retry-After"] = "1"
     return JobOut.of(found or made.job)
+
+
+async def accept(job: JobIn, order: Order, key: str | None, ledger: Ledger) -> tuple[Submission, bool]:
+    """The job of an order, committed, and whether an earlier request with this key, not answered yet, had asked for it."""
+    keyed = Key(key, digest_of(job.model_dump(mode="json"))) if key else None
+    submit = partial(ledger.join, submit_each, (order, keyed), row=f"key {key}" if key else "")
+    return await once(order.tenant, keyed, submit)
+
+
+def told(made: Submission, *, joined: bool, is_final: bool = False) -> tuple[int, dict[str, str]]:
+    """Status and headers of the answer."""
+    headers, replayed = {"Location": f"/v1/jobs/{made.job.id}"}, made.replayed or joined
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if replayed or made.in_place or is_final:
+        return 200, headers
+    return 202, headers | {"Retry-After": "1"}
 
 
 @router.get("", response_model=JobPage | SparsePage, response_model_exclude_unset=True)

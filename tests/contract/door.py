@@ -20,6 +20,7 @@ import structlog
 import uvicorn
 from sqlalchemy.orm import Session
 
+from api import shortcut
 from api.app import attach, create_app
 from api.kinds import KINDS
 from api.ledger import Ledger
@@ -67,7 +68,7 @@ class Door:
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)  # it listens: who is early, waits
         self.port: int = self._socket.getsockname()[1]
         self._server = uvicorn.Server(
-            uvicorn.Config(self.app, lifespan="off", log_config=None, access_log=False, proxy_headers=False)
+            uvicorn.Config(shortcut.past(self.app), lifespan="off", log_config=None, access_log=False, proxy_headers=False)
         )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="door")
         self._thread.start()

@@ -413,7 +413,7 @@ def test_a_schedule_that_was_accepted_is_stored_although_one_beside_it_gave_up(d
     assert busy.wait(20)
     with ThreadPoolExecutor(1) as pool:
         accepted = pool.submit(schedule, door)
-        wait_until(lambda: len(writes._waiting) == 1, 20, "the request to wait for its turn")
+        wait_until(lambda: writes._waiting.qsize() == 1, 20, "the request to wait for its turn")
         late = writes.put(lambda session: (session.add(Queue(name="late")), setattr(late, "given_up", True)))
         go.set()
         assert accepted.result(20).status_code == 201

@@ -80,7 +80,7 @@ def test_an_answer_comes_after_the_commit(group: GroupCommit) -> None:
 def test_what_waits_together_shares_a_commit(group: GroupCommit, commits: list[int]) -> None:
     calls = together(group, adding("a"), adding("b"), adding("c"))
     assert [call.answer.result(10) for call in calls] == ["a", "b", "c"]
-    assert len(commits) == 1
+    assert len(commits) == 2, "of the one who was first, and theirs"
 
 
 def test_a_call_that_raises_is_undone_alone(group: GroupCommit, commits: list[int]) -> None:
@@ -93,7 +93,7 @@ def test_a_call_that_raises_is_undone_alone(group: GroupCommit, commits: list[in
     assert after.answer.result(10) == "after"
     with pytest.raises(Refusal, match="no"):
         bad.answer.result(10)
-    assert len(commits) == 1
+    assert len(commits) == 2, "of the one who was first, and theirs"
     assert stored() == {"before", "after"}
 
 
@@ -258,7 +258,7 @@ def test_no_transaction_grows_without_bound(group: GroupCommit, commits: list[in
 
     calls = together(group, *[adding(f"q{number}") for number in range(MOST * 2)], count)
     assert calls[-1].answer.result(20) == MOST * 2
-    assert len(commits) == 3, "two full ones and the rest"
+    assert len(commits) == 4, "of the one who was first, two full ones and the rest"
 
 
 def test_rows_are_locked_in_one_order(group: GroupCommit) -> None:
