@@ -15,6 +15,7 @@ from jobs.errors import KeyNotFound
 from tests.contract.door import Door
 
 CONFIG = Path(__file__).parent / "schemathesis.toml"
+KNOWN = Path(__file__).parent / "known.py"
 ENDLESS = r"/v1/stream|/v1/jobs/\{job_id\}/events"  # test_openapi and test_streams ask for these, and leave
 
 
@@ -41,7 +42,7 @@ def explore(door: Door, folder: Path, seconds: int, *options: str) -> str:
             *("--header", f"Authorization: {door.authority()['authorization']}", "--checks", "all", "--no-color"),
             *("--exclude-path-regex", ENDLESS, "--max-time", str(seconds), "--request-timeout", "20", *options),
         ],
-        env={**os.environ, "NO_PROXY": "127.0.0.1"},
+        env={**os.environ, "NO_PROXY": "127.0.0.1", "SCHEMATHESIS_HOOKS": str(KNOWN)},
         cwd=folder,
         capture_output=True,
         text=True,
