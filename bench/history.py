@@ -95,9 +95,9 @@ class Side:
         self.made = self.submit(Order(task="task.1", payload={}, queue="default", tags=["new"]))
 
     def defer(self) -> None:
-        """Accept jobs that do not: they are due when they are fed."""
-        due = clock.now() + timedelta(milliseconds=1)
-        self.made += self.submit(Order(task="task.1", payload={}, queue="default", tags=["new"], run_at=due))
+        """Accept jobs that do not."""
+        self.due = clock.now() + timedelta(seconds=1)
+        self.made += self.submit(Order(task="task.1", payload={}, queue="default", tags=["new"], run_at=self.due))
 
     def submit(self, order: Order) -> list[UUID]:
         """Record some jobs alike."""
@@ -106,14 +106,16 @@ class Side:
             return [each.job.id for each in found if isinstance(each, Submission)]
 
     def feed(self) -> None:
-        """Let them go to their queue."""
+        """Let these go to their queue, as if it were time."""
         with database.transaction(lasting=False) as session:
-            assert flow.feed(session, "default", clock.now()) == TOGETHER
+            fed = flow.feed(session, "default", self.due)
+        assert fed == TOGETHER, f"{fed} were fed"
 
     def claim(self) -> None:
         """Take them."""
         with database.transaction(lasting=False) as session:
             self.taken = [*attempts.claim_all(session, self.made, self.worker, clock.now()).values()]
+        assert len(self.taken) == 2 * TOGETHER, f"{len(self.taken)} were claimed"
 
     def settle(self) -> None:
         """Record that they succeeded."""
