@@ -13,7 +13,7 @@ from jobs import outbox, tally
 from jobs.model import Attempt, Job, Queue
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import CLAIM, FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUCCEED, Ending, Move, State
-from jobs.store import movable, move, one
+from jobs.store import move, one
 from runtime import metrics
 from runtime.database import Instant, after_commit
 from runtime.listed import listed
@@ -61,14 +61,14 @@ _TAKEN = tuple(getattr(Job, name) for name in Taken._fields)
 _PAUSED = exists().where(Queue.name == Job.queue, Queue.paused_at.is_not(None))
 _CLAIMABLE = (  # locked in one order; what another has locked is about to move, and its hint is stale
     select(Job.id)
-    .where(Job.id.in_(listed("wanted")), movable(CLAIM), ~_PAUSED)
+    .where(Job.id.in_(listed("wanted")), Job.state.in_(CLAIM.sources), ~_PAUSED)
     .where(Job.expires_at.is_(None) | (Job.expires_at > bindparam("at", type_=Instant)) | (Job.attempt > 0))
     .order_by(Job.id)
     .with_for_update(skip_locked=True)
 )
 _CLAIM = (
     update(Job)
-    .where(Job.id.in_(_CLAIMABLE), movable(CLAIM))
+    .where(Job.id.in_(_CLAIMABLE), Job.state.in_(CLAIM.sources))
     .values(
         state=CLAIM.target, parked_at=None, waits_for=None, progress=None,
         epoch=Job.epoch + 1, attempt=Job.attempt + 1, worker=bindparam("claimant"), started_at=bindparam("at"),

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from jobs import outbox
@@ -24,16 +24,14 @@ AS_RETURNED = {"synchronize_session": False, "populate_existing": True}
 """How moved rows become objects: as the statement returned them, whatever the session knew before."""
 
 
-def movable(kind: Move) -> ColumnElement[bool]:
-    """Whether a job is where a move takes it from: without `in_`, for statements that are made once."""
-    return or_(*(Job.state == source for source in sorted(kind.sources)))
-
-
 _THOSE = Job.id.in_(listed("which"))
 _AT: BindParameter[datetime] = bindparam("at", type_=Instant)
 _HINT = (Job.id, Job.task, Job.queue, Job.priority)
 _RELEASE = (
-    update(Job).where(_THOSE, movable(RELEASE)).values(state=RELEASE.target, parked_at=None, hinted_at=_AT).returning(*_HINT)
+    update(Job)
+    .where(_THOSE, Job.state.in_(RELEASE.sources))
+    .values(state=RELEASE.target, parked_at=None, hinted_at=_AT)
+    .returning(*_HINT)
 )
 _REOFFER = update(Job).where(_THOSE, Job.state == State.QUEUED).values(hinted_at=_AT).returning(*_HINT)
 
