@@ -2,6 +2,9 @@
 
 import argparse
 import os
+import resource
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -44,6 +47,9 @@ def main() -> None:
     parser.add_argument("--works", nargs="*", help="what to measure, as the lines of a run name it")
     parser.add_argument("--page", type=Path, help="write the table between the marks of this page, and the plot beside it")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # what has been started ends with it
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a thousand threads have a connection each
     size = Size(given.seconds, given.jobs, given.idle, whole=given.full or given.works is not None)
     wanted = [work for work in works(size) if given.works is None or work.name in given.works]
     names = given.sides if given.sides is not None else ALL if given.full else USUAL

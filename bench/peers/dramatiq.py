@@ -16,7 +16,7 @@ from dramatiq.results.backends import RedisBackend
 from bench import work
 
 DOES = {"bulk", "noop", "io"}
-_URL = os.environ["BENCH_BROKER"]
+_URL = f"{os.environ['BENCH_BROKER']}?max_connections=1000"  # redis-py allows 100, and each thread may need one
 broker: Any = RedisBroker(url=_URL)  # type: ignore[no-untyped-call,unused-ignore]
 results: Any = Results(backend=RedisBackend(url=_URL), store_results=True)  # type: ignore[no-untyped-call,unused-ignore]
 broker.add_middleware(results)

@@ -11,7 +11,8 @@ from huey import RedisHuey
 from bench import work
 
 DOES = {"bulk", "noop", "io"}
-huey = RedisHuey("bench", url=os.environ["BENCH_BROKER"])
+_URL = f"{os.environ['BENCH_BROKER']}?max_connections=1000"  # redis-py allows 100, and each thread may need one
+huey = RedisHuey("bench", url=_URL)
 
 
 @huey.task()  # type: ignore[untyped-decorator,unused-ignore]
