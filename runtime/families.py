@@ -76,7 +76,13 @@ class Redis:
 
     def send(self, app: Celery, connection: Connection, queue: str, priority: int, hints: Sequence[tuple[str, str]]) -> None:
         made = [messages.ready(app, job_id, task, queue, priority) for job_id, task in hints]
-        self._client(connection).lpush(self.key(queue, priority), *made)
+        pool = self._client(connection).connection_pool
+        line = pool.get_connection()  # past the client: its retries are not wanted, and what it does for them takes longest
+        try:
+            line.send_command("LPUSH", self.key(queue, priority), *made)
+            line.read_response()
+        finally:
+            pool.release(line)
 
     def depth(self, connection: Connection, queue: str) -> int:
         client = self._client(connection)

@@ -186,7 +186,12 @@ class GroupCommit:
         try:
             with seat.transaction(before_commit=check, lasting=lasting) as session:
                 after_commit(session, note)
-                return {call: answer for group in groups.values() for call, answer in _done(session, group)}
+                answers: dict[Call, Any] = {}
+                for group in groups.values():
+                    if answers:
+                        _part(session)
+                    answers.update(_done(session, group))
+                return answers
         except (*Unavailable, Overtaken, MustLast):
             raise
         except Exception:
@@ -198,9 +203,13 @@ class GroupCommit:
 
 def _done(session: Session, calls: list[Call]) -> Iterator[tuple[Call, Any]]:
     """What becomes of calls that are done at once."""
-    yield from zip(calls, calls[0].do(session, [call.item for call in calls]), strict=True)
+    return zip(calls, calls[0].do(session, [call.item for call in calls]), strict=True)
+
+
+def _part(session: Session) -> None:
+    """End one part of a transaction: no call sees another's objects."""
     session.flush()
-    session.expunge_all()  # no call sees another's objects
+    session.expunge_all()
 
 
 def _done_apart(session: Session, calls: list[Call]) -> Iterator[tuple[Call, Any]]:
@@ -209,6 +218,7 @@ def _done_apart(session: Session, calls: list[Call]) -> Iterator[tuple[Call, Any
     try:
         with session.begin_nested():
             answers = [*_done(session, calls)]
+            _part(session)
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001 - it is the caller's to hear

@@ -304,7 +304,7 @@ class Lab:
         invariants.check(self.engine, self.accepted, self.third_party)
 
     def _door(self) -> list[str]:
-        return ["--port", str(self.port)]
+        return ["--port", str(self.port), "--no-proxy-headers", "--no-server-header"]  # as `treadle up` starts it
 
     def _api_answers(self) -> bool:
         return _answers(f"http://127.0.0.1:{self.port}/readyz")

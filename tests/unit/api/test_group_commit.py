@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from jobs.model import Attempt, Queue
 from runtime import clock
-from runtime.database import after_commit, must_last, snapshot, transaction
+from runtime.database import Seat, after_commit, must_last, snapshot, transaction
 from runtime.group_commit import MOST, Call, GroupCommit, alone
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -332,3 +333,26 @@ def test_what_a_callers_ear_raises_harms_nobody(group: GroupCommit) -> None:
     group.queue(Call(alone, adding("unheard"), deaf))
     assert group.put(adding("next")).answer.result(10) == "next"
     assert stored() == {"unheard", "next"}
+
+
+def test_a_thread_keeps_its_connection_until_something_fails(engine: Engine) -> None:
+    given: list[int] = []
+    event.listen(engine, "checkout", lambda *_: given.append(1))
+    with closing(Seat()) as seat:
+        for name in ("a", "b"):
+            with seat.transaction() as session:
+                session.add(Queue(name=name))
+        assert len(given) == 1
+        with pytest.raises(IntegrityError), seat.transaction() as session:
+            session.add(Queue(name="a"))
+        with seat.transaction() as session:
+            session.add(Queue(name="c"))
+        assert len(given) == 2
+    assert stored() == {"a", "b", "c"}
+
+
+def test_a_kept_connection_waits_for_the_disk_only_when_it_must(engine: Engine) -> None:
+    with closing(Seat()) as seat:
+        for lasting in (True, False, True):
+            with seat.transaction(lasting=lasting) as session:
+                assert synchronous(session) == (2 if lasting else 1)
