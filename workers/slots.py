@@ -7,9 +7,9 @@ from typing import Any
 from runtime import clock
 from workers.pool import TaskPool
 
-AHEAD = 0.025  # seconds: the hints of that much work are read before there is a slot for it
+AHEAD = 0.1  # seconds: the hints of that much work are read before there is a slot for it
 ENOUGH = 2  # of so many slots one is free
-REST = 0.005  # seconds, at most, until hints are read again once a slot is free; longer while there is work ahead
+REST, LONG_REST = 0.005, 0.025  # seconds, at most, until hints are read again: once a slot is free; with work ahead
 
 
 class _Reading(Enum):
@@ -50,7 +50,7 @@ class Slots:
             self._reading = _Reading.GATHERING
         if self._reading is _Reading.GATHERING and not self._rests:
             self._rests = True
-            self._hub.call_later(REST if self.free() else AHEAD / 2, self._read_on)
+            self._hub.call_later(REST if self.free() else LONG_REST, self._read_on)
         return 0
 
     def take(self, holder: Hashable) -> None:
@@ -74,7 +74,7 @@ class Slots:
             left = self._came - len(self._taken)
             self._pace = (left - self._left) / (now - self._since)
             self._since, self._left = now, left
-        return limit + min(limit, int(self._pace * AHEAD)) - len(self._taken)
+        return limit + min(limit, round(self._pace * AHEAD)) - len(self._taken)
 
     def _read_on(self) -> None:
         self._rests = False
