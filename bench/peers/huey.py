@@ -1,7 +1,7 @@
 """huey: the queue and the results in Redis. What a killed worker had taken is lost."""
 
 # /// script
-# dependencies = ["huey", "redis", "hiredis"]
+# dependencies = ["huey", "gevent", "redis", "hiredis"]
 # ///
 
 import os
@@ -30,11 +30,15 @@ def io(at: float, marks: str, text: str) -> bool:
 
 
 def workers(kind: str, slots: int) -> list[list[str]]:
-    """Processes for what computes, threads for what waits."""
+    """Processes for what computes, threads for what waits, greenlets for many of it: 1.6 times as fast there, not with few."""
     consumer = ["huey.bin.huey_consumer", "bench.peers.huey.huey", "--quiet"]
     if kind == "noop":
         return [[*consumer, "--worker-type", "process", "--workers", str(work.PROCESSES)]]
-    return [[*consumer, "--worker-type", "thread", "--workers", str(slots)]] * work.PROCESSES
+    if slots > 100:
+        consumer = ["gevent.monkey", "--module", *consumer, "--worker-type", "greenlet"]
+    else:
+        consumer = [*consumer, "--worker-type", "thread"]
+    return [[*consumer, "--workers", str(slots)]] * work.PROCESSES
 
 
 def send(kind: str, marks: str, count: int) -> None:
