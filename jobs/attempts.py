@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, case, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, case, exists, func, insert, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from jobs import outbox, tally
@@ -16,7 +16,7 @@ from jobs.states import CLAIM, FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUC
 from jobs.store import move, one
 from runtime import metrics
 from runtime.database import Instant, after_commit
-from runtime.listed import listed
+from runtime.listed import listed, paired
 from runtime.prepared import Prepared
 
 
@@ -76,26 +76,32 @@ _CLAIM = (
     .returning(*_TAKEN[2:])
 )  # fmt: skip
 
-_BEGUN, _WITH = ("job_id", "epoch", "number"), ("worker", "started_at")
-_BEGIN = Prepared(insert(Attempt).values({name: bindparam(name) for name in (*_BEGUN, *_WITH)}), *_BEGUN, common=_WITH)
+_BEGIN = insert(Attempt).from_select(
+    ("job_id", "epoch", "number", "worker", "started_at"),
+    select(Job.id, Job.epoch, Job.attempt, Job.worker, Job.started_at).where(Job.id.in_(listed("claimed"))),
+)
 
-_SUCCEEDED = select(Job.id, Job.epoch).where(Job.id.in_(listed("ended")), Job.state == State.SUCCEEDED)
-_SUCCEED = Prepared(
+_ENDED = paired("ended")
+_SUCCEEDED = select(Job.id, Job.epoch).where(tuple_(Job.id, Job.epoch).in_(_ENDED), Job.state == State.SUCCEEDED)
+_HELD = (  # locked in one order
+    select(Job.id)
+    .where(tuple_(Job.id, Job.epoch).in_(_ENDED), Job.state.in_(SUCCEED.sources))
+    .order_by(Job.id)
+    .with_for_update()
+)
+_SUCCEED = (
     update(Job)
-    .where(Job.id == bindparam("job"), Job.epoch == bindparam("claimed"), Job.worker == bindparam("claimant"))
-    .where(Job.state == State.RUNNING)
+    .where(Job.id.in_(_HELD))
     .values(
         state=SUCCEED.target, parked_at=None, worker=None,
-        finished_at=bindparam("at"), result=bindparam("returned"), error=None, error_class=None,
-    ),
-    "job", "claimed", "claimant", "returned", common=("at",),
+        finished_at=bindparam("at"), result=None, error=None, error_class=None,
+    )
 )  # fmt: skip
-_ENDED = Prepared(
+_RESULT = Prepared(update(Job).where(Job.id == bindparam("job")).values(result=bindparam("returned")), "job", "returned")
+_END = (
     update(Attempt)
-    .where(Attempt.job_id == bindparam("job"), Attempt.epoch == bindparam("claimed"))
-    .values(finished_at=bindparam("at"), outcome=Ending.SUCCEEDED),
-    *("job", "claimed"),
-    common=("at",),
+    .where(tuple_(Attempt.job_id, Attempt.epoch).in_(_ENDED))
+    .values(finished_at=bindparam("at"), outcome=Ending.SUCCEEDED)
 )
 
 
@@ -105,7 +111,7 @@ def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: date
     asked = {"wanted": list(job_ids), "claimant": worker, "at": now}
     taken = [Taken(worker, now, *row) for row in connection.execute(_CLAIM, asked)]
     if taken:
-        _BEGIN.execute(connection, [(job.id, job.epoch, job.attempt) for job in taken], worker=worker, started_at=now)
+        connection.execute(_BEGIN, {"claimed": [job.id for job in taken]})
         after_commit(session, partial(tally.waits, [(job.queue, now - job.run_at) for job in taken]))
     return {job.id: job for job in taken}
 
@@ -128,14 +134,18 @@ def _succeed_quietly(session: Session, ended: Sequence[tuple[Taken, Succeeded]],
     if not ended:
         return set()
     connection, jobs = session.connection(), [job for job, _ in ended]
-    rows = [(job.id, job.epoch, job.worker, verdict.result) for job, verdict in ended]
-    if _SUCCEED.execute(connection, rows, at=now) != len(rows):
-        those = {tuple(row) for row in connection.execute(_SUCCEEDED, {"ended": [job.id for job in jobs]})}
+    pairs = [(job.id, job.epoch) for job in jobs]
+    if connection.execute(_SUCCEED, {"ended": pairs, "at": now}).rowcount != len(pairs):
+        those = {tuple(row) for row in connection.execute(_SUCCEEDED, {"ended": pairs})}
         jobs = [job for job in jobs if (job.id, job.epoch) in those]
+        pairs = [(job.id, job.epoch) for job in jobs]
+    recorded = {job.id for job in jobs}
+    if results := [(job.id, verdict.result) for job, verdict in ended if verdict.result is not None and job.id in recorded]:
+        _RESULT.execute(connection, results)
     if jobs:
-        _ENDED.execute(connection, [(job.id, job.epoch) for job in jobs], at=now)
+        connection.execute(_END, {"ended": pairs, "at": now})
         after_commit(session, partial(tally.successes, jobs, now))
-    return {job.id for job in jobs}
+    return recorded
 
 
 def settle(session: Session, claim: Claim, verdict: Verdict, now: datetime) -> Job | None:

@@ -1,6 +1,11 @@
-"""A list of ids as one parameter: an `IN` with one for each is written anew by SQLAlchemy each time it is executed."""
+"""A list as one parameter of a statement.
 
-from collections.abc import Iterable
+SQLAlchemy writes an `IN` with a parameter for each value anew each time it is executed. On SQLite, a statement that is
+executed for each row gives the interpreter's lock away as often, and waits for it as often while it holds the ledger's.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,40 +15,57 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 
-class Ids(TypeDecorator[Iterable[UUID]]):
-    """Ids, as the database's own kind of list."""
+class _List(TypeDecorator[Iterable[Any]]):
+    """Ids, or lists that begin with one, as JSON."""
 
     impl = sa.String
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        return dialect.type_descriptor(sa.ARRAY(sa.Uuid()) if dialect.name == "postgresql" else sa.String())
-
-    def process_bind_param(self, value: Iterable[UUID] | None, dialect: sa.Dialect) -> Any:
-        ids = list(value or ())
-        if dialect.name == "postgresql":
-            return ids
-        return '["' + '","'.join([each.hex for each in ids]) + '"]' if ids else "[]"
+    def process_bind_param(self, value: Iterable[Any] | None, _: sa.Dialect) -> str:
+        return json.dumps([_plain(each) for each in value or ()])
 
 
-class _Each(FunctionElement[UUID]):
+def _plain(value: UUID | Sequence[Any]) -> Any:
+    return value.hex if isinstance(value, UUID) else [_plain(value[0]), *value[1:]]
+
+
+class _Each(FunctionElement[Any]):
     """The elements of a list, as rows."""
 
     name = "each"
-    type = sa.Uuid()
+    type = sa.JSON()
     inherit_cache = True
 
 
-def listed(name: str) -> sa.Select[UUID]:
-    """The ids that a parameter holds, for `in_`."""
-    return sa.select(_Each(sa.bindparam(name, type_=Ids())).column_valued("value"))
+class _EachText(_Each):
+    """The same, of texts."""
+
+    type = sa.String()  # type: ignore[assignment]
+    inherit_cache = True
 
 
 @compiles(_Each)
-def _of_json(element: _Each, compiler: Any, **options: Any) -> str:
+def _sqlite(element: _Each, compiler: Any, **options: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 @compiles(_Each, "postgresql")
-def _of_array(element: _Each, compiler: Any, **options: Any) -> str:
-    return f"unnest({compiler.process(element.clauses, **options)})"
+def _postgresql(element: _Each, compiler: Any, **options: Any) -> str:
+    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
+
+
+@compiles(_EachText, "postgresql")
+def _postgresql_texts(element: _Each, compiler: Any, **options: Any) -> str:
+    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS jsonb))"
+
+
+def listed(name: str) -> sa.Select[UUID]:
+    """The ids that a parameter holds, for `in_`."""
+    value = _EachText(sa.bindparam(name, type_=_List())).column_valued("value")
+    return sa.select(sa.cast(value, sa.Uuid()))
+
+
+def paired(name: str) -> sa.Select[UUID, int]:
+    """The pairs of an id and a number that a parameter holds, for `in_`."""
+    value = _Each(sa.bindparam(name, type_=_List())).column_valued("value")
+    return sa.select(sa.cast(value[0].as_string(), sa.Uuid()), value[1].as_integer())
