@@ -1,10 +1,11 @@
-"""Writes that wait together are committed together: one transaction, no timer, no wait when alone."""
+"""Writes that wait together are committed together: one transaction, no timer, and no wait where somebody waits."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from math import inf
 from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -12,11 +13,13 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy.orm import Session
 
+from runtime import clock
 from runtime.database import MustLast, Seat, Unavailable, after_commit, engine
 
 log = structlog.get_logger()
 
 MOST = 100  # calls in one transaction
+GATHER = 0.01  # seconds between a commit and the next, if all that waits is patient
 FIRST_REST, LONGEST_REST = 0.1, 2.0  # seconds between tries of a call that insists, while the database is away
 
 
@@ -43,6 +46,7 @@ class Call:
     row: str = ""
     insists: bool = False
     lasting: bool = True  # see `transaction`
+    patient: bool = False  # nobody waits for it: it can share the next commit, if one has just been
     given_up: bool = False
 
     def is_wanted(self) -> bool:
@@ -95,6 +99,7 @@ class GroupCommit:
     def __init__(self, writers: int) -> None:
         self._waiting: SimpleQueue[Call | None] = SimpleQueue()  # None: the end, for one writer
         self._writers = writers
+        self._committed = -inf  # when one last did, on the monotonic clock
         for number in range(writers):
             threading.Thread(target=self._run, name=f"ledger-write-{number}", daemon=True).start()
 
@@ -136,14 +141,16 @@ class GroupCommit:
                     rest = FIRST_REST
 
     def _take(self, first: list[Call], is_last: bool) -> tuple[list[Call], bool]:
-        """What is to be done next, and whether nothing will come after it. Waits only if there is nothing."""
-        calls = first
+        """What is to be done next, and whether nothing will come after it. Waits if there is nothing, or all is patient."""
+        calls, patient = first, all(call.patient for call in first)
         with suppress(Empty):
             while len(calls) < MOST and not is_last:
-                call = self._waiting.get(block=not calls)
+                left = self._committed + GATHER - clock.monotonic() if patient else 0.0
+                call = self._waiting.get(timeout=left) if calls and left > 0 else self._waiting.get(block=not calls)
                 is_last = call is None
                 if call is not None:
                     calls.append(call)
+                    patient = patient and call.patient
         return calls, is_last
 
     def _commit(self, calls: list[Call], seat: Seat) -> list[Call]:
@@ -162,6 +169,7 @@ class GroupCommit:
                     if call not in again:
                         call.end(error)
                 return again
+            self._committed = clock.monotonic()
             for call in calls:
                 call.end(answers[call])
             break

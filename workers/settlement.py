@@ -35,6 +35,7 @@ def settle_soon(running: Running, success: Succeeded, then: Callable[[bool], Non
         lambda recorded: then(_recorded(running, recorded)),
         running.claim.job_id.hex,
         insists=True,
+        patient=True,
     )
 
 

@@ -41,6 +41,8 @@ def join(do: Do, item: Any, job_id: UUID, *, insists: bool = False) -> Awaited:
     return _group().join(do, item, row=job_id.hex, insists=insists)
 
 
-def send(do: Do, item: Any, then: Then, row: str = "", *, insists: bool = False, lasting: bool = True) -> None:
+def send(
+    do: Do, item: Any, then: Then, row: str = "", *, insists: bool = False, lasting: bool = True, patient: bool = False
+) -> None:
     """The same, and do not wait: `then` is told the answer, or an exception. `lasting`: see `database.transaction`."""
-    _group().queue(Call(do, item, then, row, insists, lasting))
+    _group().queue(Call(do, item, then, row, insists, lasting, patient))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from queue import SimpleQueue
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from jobs.model import Attempt, Queue
-from runtime import clock
+from runtime import clock, group_commit
 from runtime.database import Seat, after_commit, must_last, snapshot, transaction
 from runtime.group_commit import MOST, Call, GroupCommit, alone
 
@@ -356,3 +357,23 @@ def test_a_kept_connection_waits_for_the_disk_only_when_it_must(engine: Engine) 
         for lasting in (True, False, True):
             with seat.transaction(lasting=lasting) as session:
                 assert synchronous(session) == (2 if lasting else 1)
+
+
+def test_what_nobody_waits_for_shares_the_next_commit_if_one_has_just_been(
+    group: GroupCommit, commits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "GATHER", 60)
+    heard: SimpleQueue[str] = SimpleQueue()
+    group.queue(Call(alone, adding("first"), heard.put, patient=True))
+    assert heard.get(timeout=20) == "first", "no commit was before it"
+    group.queue(Call(alone, adding("second"), heard.put, patient=True))
+    assert (group.put(adding("third")).answer.result(20), heard.get(timeout=20)) == ("third", "second")
+    assert len(commits) == 2
+
+
+def test_it_does_not_wait_for_long(group: GroupCommit, commits: list[int]) -> None:
+    heard: SimpleQueue[str] = SimpleQueue()
+    for name in ("first", "second"):
+        group.queue(Call(alone, adding(name), heard.put, patient=True))
+        assert heard.get(timeout=20) == name
+    assert len(commits) == 2
