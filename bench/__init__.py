@@ -1,1 +1,1 @@
-"""Treadle beside plain Celery and other queues on the same machine, the same Valkey, in the same minutes: `python -m bench`."""
+"""Treadle beside plain Celery and other queues, on one machine, one Valkey, in the same minutes: `python -m bench`."""
