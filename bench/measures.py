@@ -103,7 +103,8 @@ def lateness(side: Treadle, jobs: int = 200, seconds: float = 5) -> Figures:
     side.post_lines([side.line("noop", moment, run_at=_on_wall(moment)) for moment in moments])
     wait_until(lambda: marks.count(side.marks) >= jobs, 60, "all jobs to begin")
     waits = marks.waits(side.marks)
-    return {"delayed, begins late by, median (ms)": _at(waits, 0.5) * 1000, "…, p99 (ms)": _at(waits, 0.99) * 1000}
+    name = "delayed, begins late by"
+    return {f"{name}, median (ms)": _at(waits, 0.5) * 1000, f"{name}, p99 (ms)": _at(waits, 0.99) * 1000}
 
 
 def _on_wall(moment: float) -> str:

@@ -75,7 +75,7 @@ def play(sides: list[Side], given: list[Work], failed: list[str]) -> dict[str, F
                     side.stop_working()
             except Exception as error:  # noqa: BLE001 - whatever goes wrong with one, the others are to be measured
                 where = traceback.extract_tb(error.__traceback__)[-1]
-                why = f"{type(error).__name__} in {where.name}: {str(error)[:300] or where.line}"
+                why = f"{type(error).__name__} in {where.name}: {(str(error) or str(where.line)).splitlines()[0][:200]}"
                 failed.append(f"{side.name}, {work.name}: {why}")
                 say(f"[red]{failed[-1]}")
                 side.shut()
