@@ -6,16 +6,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import redis
 import uvloop
-from arq import ArqRedis, create_pool
+from arq import create_pool
 from arq.connections import RedisSettings
-from fastapi import FastAPI, Request
-from pydantic import BaseModel
 
 from bench import work
 from bench.marks import mark
@@ -24,7 +19,7 @@ DOES = {"enqueue", "bulk", "noop", "io", "latency", "mixed"}
 SLOW = 2
 GATHERED = 100  # jobs sent at once: it has no call for many
 _URL = os.environ["BENCH_BROKER"]
-_REDIS = RedisSettings.from_dsn(_URL)
+REDIS = RedisSettings.from_dsn(_URL)
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 
@@ -45,7 +40,7 @@ class WorkerSettings:
     """Looks for jobs every 10 ms: at its usual 500 ms it drains half as many, and a job waits 170 ms to start."""
 
     functions = (noop, io)
-    redis_settings = _REDIS
+    redis_settings = REDIS
     max_jobs = int(os.environ.get("BENCH_SLOTS", "10"))
     poll_delay = 0.01
 
@@ -60,7 +55,7 @@ def workers(kind: str, slots: int) -> list[list[str]]:
 
 async def send(kind: str, marks: str, count: int) -> None:
     """Send some at once."""
-    pool = await create_pool(_REDIS)
+    pool = await create_pool(REDIS)
     for start in range(0, count, GATHERED):
         some = range(min(GATHERED, count - start))
         await asyncio.gather(*(pool.enqueue_job(kind, 0.0, marks, work.TEXT) for _ in some))
@@ -72,31 +67,6 @@ def stored() -> int:
         return len(set(client.scan_iter("arq:result:*", count=1000)))
 
 
-@asynccontextmanager
-async def _connected(web: FastAPI) -> AsyncIterator[dict[str, Any]]:
-    yield {"pool": await create_pool(_REDIS)}
-
-
-web = FastAPI(lifespan=_connected)
-
-
-class Noop(BaseModel):
-    """The same body."""
-
-    at: float
-    marks: str
-    text: str
-
-
-@web.post("/jobs", status_code=202)
-async def create(job: Noop, request: Request) -> dict[str, str]:
-    """Send it."""
-    pool: ArqRedis = request.state.pool
-    sent = await pool.enqueue_job("noop", job.at, job.marks, job.text)
-    assert sent is not None
-    return {"id": sent.job_id}
-
-
 def door(port: int) -> tuple[list[str], str]:
     """FastAPI."""
-    return ["uvicorn", "bench.peers.arq:web", "--port", str(port), "--no-access-log"], "/jobs"
+    return ["uvicorn", "bench.peers.doors.arq:web", "--port", str(port), "--no-access-log"], "/jobs"

@@ -4,14 +4,12 @@ import os
 
 import redis
 from celery import Celery
-from fastapi import FastAPI
-from pydantic import BaseModel
 
 from bench import work
 
 VARIANT = os.environ.get("BENCH_VARIANT", "")
 DOES = {"noop"} if VARIANT else {"enqueue", "bulk", "noop", "io", "latency", "mixed", "idle"}
-SLOW = 2
+SLOW = 1
 _URL = os.environ["BENCH_BROKER"]
 
 app = Celery("bench", broker=_URL, backend=_URL)
@@ -55,23 +53,6 @@ def stored() -> int:
         return len(set(client.scan_iter("celery-task-meta-*", count=1000)))
 
 
-web = FastAPI()
-
-
-class Noop(BaseModel):
-    """The same body."""
-
-    at: float
-    marks: str
-    text: str
-
-
-@web.post("/jobs", status_code=202)
-async def create(job: Noop) -> dict[str, str]:
-    """Send it. `async def` though `delay()` blocks: that spares a thread hop and is Celery's faster way here."""
-    return {"id": str(noop.delay(job.at, job.marks, job.text).id)}
-
-
 def door(port: int) -> tuple[list[str], str]:
     """FastAPI, as most write it."""
-    return ["uvicorn", "bench.peers.celery:web", "--port", str(port), "--no-access-log"], "/jobs"
+    return ["uvicorn", "bench.peers.doors.celery:web", "--port", str(port), "--no-access-log"], "/jobs"
