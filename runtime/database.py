@@ -148,21 +148,22 @@ def transaction(
 ) -> Iterator[Session]:
     """One transaction: committed at the end, rolled back on any exception; then what was asked for `after_commit`.
 
-    One that is not `lasting` survives the death of any process, but not that of the machine SQLite is on: its commit does
-    not wait for the disk. What follows it and lasts makes it last too. `on`: the connection, if it is not to be any.
+    One that is not `lasting` survives the death of any process, but not that of the machine SQLite is on: it does not wait
+    for the disk. What follows it and lasts makes it last too. `on`: the connection, if it is not to be any.
     """
     with engine().connect() if on is None else nullcontext(on) as connection:
-        if connection.get_execution_options().get("fleeting", False) is lasting:
-            connection.execution_options(fleeting=not lasting)
         with connection.begin(), _Joined(connection) as session:
+            session.info["lasting"] = lasting
             yield session
             session.flush()
             if before_commit:
                 before_commit()
             if session.in_transaction():
                 session.commit()  # its own part, which ends with it; the connection commits the whole
-    for callback in session.info.pop("after_commit", ()):
-        callback()
+        for callback in session.info.pop("after_commit", ()):
+            callback()
+        if session.info["lasting"] and connection.dialect.name == "sqlite":
+            sqlite.outlast(connection)
 
 
 class Seat:
@@ -193,18 +194,9 @@ class Seat:
             kept.close()
 
 
-class MustLast(Exception):
-    """A transaction has to be done once more, and to be `lasting`."""
-
-
 def must_last(session: Session) -> None:
-    """Say that what this transaction does has to outlive the machine.
-
-    Raises:
-        MustLast: it would not.
-    """
-    if session.get_bind().get_execution_options().get("fleeting"):
-        raise MustLast
+    """Say that what this transaction does has to outlive the machine, whatever was thought when it began."""
+    session.info["lasting"] = True
 
 
 @contextmanager
@@ -233,5 +225,5 @@ def insert(session: Session, table: type[DeclarativeBase]) -> Any:
 
 
 def after_commit(session: Session, callback: Callable[[], None]) -> None:
-    """Run `callback` once the session's transaction has committed; a rollback drops it."""
+    """Run `callback` once the session's transaction has committed; a rollback drops it. The disk may not have it yet."""
     session.info.setdefault("after_commit", []).append(callback)

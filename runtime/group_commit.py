@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from runtime import clock
-from runtime.database import MustLast, Seat, Unavailable, after_commit, engine
+from runtime.database import Seat, Unavailable, after_commit, engine
 
 log = structlog.get_logger()
 
@@ -160,9 +160,6 @@ class GroupCommit:
                 answers = self._transact(calls, seat)
             except Overtaken:
                 continue  # rolled back; once more without the one that was given up
-            except MustLast:
-                calls[0].lasting = True
-                continue
             except BaseException as error:  # noqa: BLE001 - the commit failed, so nobody's change is stored: each is told
                 again = [call for call in calls if call.insists and isinstance(error, Unavailable)]
                 for call in calls:
@@ -200,7 +197,7 @@ class GroupCommit:
                         _part(session)
                     answers.update(_done(session, group))
                 return answers
-        except (*Unavailable, Overtaken, MustLast):
+        except (*Unavailable, Overtaken):
             raise
         except Exception:
             if stored or len(calls) == 1:

@@ -1,5 +1,6 @@
-"""SQLite's own: what a connection is told, and how a transaction takes the write lock."""
+"""SQLite's own: what a connection is told, how a transaction takes the write lock, and how the disk comes to have it."""
 
+import os
 import sqlite3
 import time
 from functools import partial
@@ -11,6 +12,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 GLANCE = 0.0005  # seconds between looks at the write lock
 
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has but the one
+
 
 def install(engine: sa.Engine, patience: float) -> None:
     """Tune each connection of the engine, and have no transaction wait for the write lock longer than `patience` seconds."""
@@ -18,16 +21,39 @@ def install(engine: sa.Engine, patience: float) -> None:
     event.listen(engine, "begin", partial(_begin, patience=patience))
 
 
+def outlast(connection: sa.Connection) -> None:
+    """Wait until the disk has all that was committed so far: then it survives a power cut, not only the end of processes.
+
+    What `synchronous=FULL` does within a commit, while it holds the write lock; after the commit nobody else waits for it.
+    The connection is one that has committed: while it is open, its log is not replaced (https://sqlite.org/walformat.html).
+
+    Raises:
+        sqlalchemy.exc.OperationalError: the disk failed, as within a commit; all processes see what was committed.
+    """
+    if log := connection.info["log"]:
+        try:
+            opened = os.open(log, os.O_RDONLY)
+            try:
+                _sync(opened)
+            finally:
+                os.close(opened)
+        except OSError as error:
+            raise sa.exc.OperationalError(f"fdatasync {log}", None, error) from error
+
+
 def _tune(connection: sqlite3.Connection, record: ConnectionPoolEntry, patience: float) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     for pragma in (
-        "journal_mode=WAL",  # readers never wait for the writer
-        "synchronous=FULL",  # an accepted job survives a power cut, not just a crash
         "foreign_keys=ON",
         "cache_size=-4000",  # 4 MB of pages a connection; the kernel caches the rest
     ):
         connection.execute(f"PRAGMA {pragma}")
-    record.info.update(synchronous="FULL", busy_timeout=round(patience * 1000))
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()  # readers never wait for the writer
+    logs = mode == "wal"  # not in memory, and not on a file system that cannot share memory
+    if logs:
+        connection.execute("PRAGMA synchronous=NORMAL")  # see `outlast`
+    ((_, _, path),) = [each for each in connection.execute("PRAGMA database_list") if each[1] == "main"]
+    record.info.update(log=f"{path}-wal" if logs else None, busy_timeout=round(patience * 1000))
 
 
 def _begin(connection: sa.Connection, patience: float) -> None:
@@ -35,13 +61,11 @@ def _begin(connection: sa.Connection, patience: float) -> None:
 
     SQLite's own wait for the lock looks again after 1, 2, 5, 10 … 100 ms, and so loses it to who happens to look in time.
     """
-    options = connection.get_execution_options()
-    if options.get("read_only"):
-        _tell(connection, "busy_timeout", round(patience * 1000))
+    if connection.get_execution_options().get("read_only"):
+        _have_wait(connection, round(patience * 1000))
         connection.exec_driver_sql("BEGIN")
         return
-    _tell(connection, "synchronous", "NORMAL" if options.get("fleeting") else "FULL")
-    _tell(connection, "busy_timeout", 0)
+    _have_wait(connection, 0)
     driver: Any = connection.connection.driver_connection
     until = time.monotonic() + patience  # of the real clock: a lock is held in real time
     while True:
@@ -56,9 +80,9 @@ def _begin(connection: sa.Connection, patience: float) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for SQLAlchemy's error
 
 
-def _tell(connection: sa.Connection, pragma: str, value: Any) -> None:
-    """Set a pragma, unless the connection was told so the last time."""
-    if connection.info[pragma] != value:
+def _have_wait(connection: sa.Connection, most: int) -> None:
+    """How many milliseconds SQLite itself is to wait for a lock. It is told only what the connection was not told last."""
+    if connection.info["busy_timeout"] != most:
         driver: Any = connection.connection.driver_connection
-        driver.execute(f"PRAGMA {pragma}={value}")
-        connection.info[pragma] = value
+        driver.execute(f"PRAGMA busy_timeout={most}")
+        connection.info["busy_timeout"] = most

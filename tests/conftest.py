@@ -140,9 +140,7 @@ def ledger(request: pytest.FixtureRequest, configure: Callable[..., None], sent:
 def _fresh_sqlite(request: pytest.FixtureRequest) -> sa.Engine:
     path = request.getfixturevalue("tmp_path") / "treadle.db"
     shutil.copy(request.getfixturevalue("sqlite_template"), path)
-    engine = database.create_engine(f"sqlite:///{path}")
-    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
-    return engine
+    return make.hasty_sqlite(path)
 
 
 def _emptied_postgres(request: pytest.FixtureRequest) -> sa.Engine:

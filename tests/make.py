@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from math import inf
+from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 from uuid_utils.compat import uuid7
 
 from jobs import attempts, flow, liveness, schedules, store
@@ -17,7 +20,7 @@ from jobs.model import Base, Job, Schedule
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import Reason, State
 from jobs.submit import Order, submit
-from runtime import clock
+from runtime import clock, database
 
 ERROR = {"class": "Transient", "message": "the other side is away"}
 SUCCESS = Succeeded({"ok": True})
@@ -31,6 +34,18 @@ VERDICTS: tuple[Verdict, ...] = (SUCCESS, FAILURE, AGAIN, LATER, STOPPED)
 def order(**changes: Any) -> Order:
     """An order for a job that may run at once."""
     return Order(**{"task": "test.echo", "payload": {"number": 1}, "queue": "default"} | changes)
+
+
+def hasty_sqlite(path: Path) -> Engine:
+    """An engine on a file for whose disk nobody waits."""
+
+    def hurry(connection: Connection, record: ConnectionPoolEntry) -> None:
+        connection.execute("PRAGMA synchronous=OFF")
+        record.info["log"] = None
+
+    made = database.create_engine(f"sqlite:///{path}")
+    event.listen(made, "connect", hurry)
+    return made
 
 
 def worker(session: Session, name: int = 1, slots: int = 4) -> UUID:

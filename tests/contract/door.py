@@ -36,6 +36,7 @@ from runtime.broker import Hint
 from runtime.publisher import publisher
 from runtime.settings import settings
 from tasks import catalogue
+from tests import make
 
 PATIENCE = timedelta(seconds=10)  # the machine is shared; no test here is about a slow database
 SCOPES: tuple[Scope, ...] = ("read", "operate", "write", "admin")
@@ -204,8 +205,7 @@ def _listen(heard: list[Any]) -> dict[str, Any]:
 def on_sqlite(template: Path, folder: Path, **values: str) -> Iterator[Door]:
     """A door on a new SQLite ledger, with settings of its own; nothing is published."""
     shutil.copy(template, folder / "treadle.db")
-    engine = database.create_engine(f"sqlite:///{folder / 'treadle.db'}")
-    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    engine = make.hasty_sqlite(folder / "treadle.db")
     offered: list[Hint] = []
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"home": str(folder), **values}.items():

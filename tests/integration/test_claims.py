@@ -1,11 +1,12 @@
 """Claims of hints that came in, on the ledger."""
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine
 
 from jobs import liveness
 from jobs.policy import RetryPolicy
 from jobs.states import State
+from runtime import sqlite
 from runtime.database import transaction
 from tests import make
 from workers import claims
@@ -15,18 +16,14 @@ from workers.member import Member
 @pytest.mark.parametrize(("on_unknown", "waits"), [("retry", False), ("confirm", True), ("fail", True)])
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 def test_a_claim_waits_for_the_disk_only_if_the_job_may_not_run_again_after_it(
-    ledger: Engine, on_unknown: str, waits: bool
+    ledger: Engine, on_unknown: str, waits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = Member("threads", ["default"], 4, always_trusted=True)
     with transaction() as session:
         member.id = liveness.register(session, 1, member.pool, member.queues, member.slots)
         job = make.job(session, State.QUEUED, retry=RetryPolicy.model_validate({"on_unknown": on_unknown}))
-    levels: list[int] = []
-
-    def look(connection: Connection) -> None:
-        levels.append(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
-
-    event.listen(ledger, "commit", look)
+    waited: list[Connection] = []
+    monkeypatch.setattr(sqlite, "outlast", waited.append)
     taken = claims.take(job.id, member)
     assert taken is not None
-    assert levels == [2 if waits else 1]
+    assert bool(waited) is waits

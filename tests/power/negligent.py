@@ -4,13 +4,13 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 
 @event.listens_for(Pool, "checkout")
-def _relax(connection: Any, *_: Any) -> None:
+def _relax(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
-        connection.execute("PRAGMA synchronous=NORMAL")
+        record.info["log"] = None
     else:
         connection.execute("SET synchronous_commit TO off")
         connection.commit()

@@ -60,8 +60,7 @@ def suite_ledger(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
     """One ledger for the suite; `bench` empties it."""
     path = tmp_path_factory.mktemp("conformance") / "treadle.db"
     shutil.copy(sqlite_template, path)
-    engine = database.create_engine(f"sqlite:///{path}")
-    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    engine = make.hasty_sqlite(path)
     database.use(engine)
     yield engine
     database.use(None)

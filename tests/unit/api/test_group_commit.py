@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from jobs.model import Attempt, Queue
-from runtime import clock, group_commit
-from runtime.database import Seat, after_commit, must_last, snapshot, transaction
+from runtime import clock, group_commit, sqlite
+from runtime.database import Seat, after_commit, must_last, snapshot
 from runtime.group_commit import MOST, Call, GroupCommit, alone
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -282,9 +282,12 @@ def test_closing_finishes_what_waits() -> None:
     assert {call.answer.result(20) for call in calls} == stored()
 
 
-def synchronous(session: Session) -> int:
-    """How SQLite commits this transaction: 1 without waiting for the disk, 2 after it."""
-    return int(session.connection().exec_driver_sql("PRAGMA synchronous").scalar_one())
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often the disk was waited for, as one item each."""
+    counted: list[int] = []
+    monkeypatch.setattr(sqlite, "outlast", lambda _: counted.append(1))
+    return counted
 
 
 def told(group: GroupCommit, *wanted: tuple[Callable[[Session], Any], bool]) -> list[Any]:
@@ -306,25 +309,35 @@ def told(group: GroupCommit, *wanted: tuple[Callable[[Session], Any], bool]) -> 
     return [answers[number] for number in range(len(wanted))]
 
 
-def test_a_transaction_waits_for_the_disk_if_any_call_must_last(group: GroupCommit) -> None:
-    assert told(group, (synchronous, False), (synchronous, False)) == [1, 1]
-    assert told(group, (synchronous, False), (synchronous, True)) == [2, 2]
-    assert told(group, (synchronous, False)) == [1]
-    with transaction() as session:
-        assert synchronous(session) == 2
+def nothing(_: Session) -> None:
+    """A change that needs no change."""
 
 
-def test_a_call_that_finds_that_it_must_last_is_done_again(group: GroupCommit) -> None:
-    runs: list[int] = []
+def test_a_transaction_waits_for_the_disk_if_any_call_must_last(group: GroupCommit, waits: list[int]) -> None:
+    for lasting, expected in (((False, False), 0), ((False, True), 1), ((False,), 0)):
+        waits.clear()
+        told(group, *((nothing, each) for each in lasting))
+        assert sum(waits) == expected + 1, "the first holds the writer, and lasts"
 
-    def find_out(session: Session) -> str:
-        runs.append(synchronous(session))
-        name = adding(f"run {len(runs)}")(session)
-        must_last(session)
-        return name
 
-    assert told(group, (find_out, False), (adding("other"), False)) == ["run 2", "other"]
-    assert (runs, stored()) == ([1, 2], {"run 2", "other"})
+def test_a_call_can_find_out_that_it_must_last(group: GroupCommit, waits: list[int]) -> None:
+    told(group, (must_last, False), (nothing, False))
+    assert sum(waits) == 1 + 1
+
+
+def test_an_answer_comes_when_the_disk_has_it_and_what_follows_the_commit_before(
+    group: GroupCommit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(sqlite, "outlast", lambda _: order.append("disk"))
+    done = threading.Event()
+
+    def change(session: Session) -> None:
+        after_commit(session, lambda: order.append("hint"))
+
+    group.queue(Call(alone, change, lambda _: (order.append("answer"), done.set())))
+    assert done.wait(10)
+    assert order == ["hint", "disk", "answer"]
 
 
 def test_what_a_callers_ear_raises_harms_nobody(group: GroupCommit) -> None:
@@ -352,11 +365,12 @@ def test_a_thread_keeps_its_connection_until_something_fails(engine: Engine) -> 
     assert stored() == {"a", "b", "c"}
 
 
-def test_a_kept_connection_waits_for_the_disk_only_when_it_must(engine: Engine) -> None:
+def test_a_kept_connection_waits_for_the_disk_only_when_it_must(waits: list[int]) -> None:
     with closing(Seat()) as seat:
-        for lasting in (True, False, True):
-            with seat.transaction(lasting=lasting) as session:
-                assert synchronous(session) == (2 if lasting else 1)
+        for lasting, expected in ((True, 1), (False, 1), (True, 2)):
+            with seat.transaction(lasting=lasting):
+                pass
+            assert sum(waits) == expected
 
 
 def test_what_nobody_waits_for_shares_the_next_commit_if_one_has_just_been(
