@@ -48,7 +48,7 @@ def works(size: Size) -> list[Work]:
         work("enqueue-32", "enqueue", lambda side: measures.enqueue(side, 32, size.seconds)),
         work("noop", "bulk noop", lambda side: measures.drain(side, "noop", size.jobs, 2 * measures.SLOTS)),
         work("io-100", "io", lambda side: measures.drain(side, "io", size.jobs, 100)),
-        work("latency-50", "latency", lambda side: measures.latency(side, 50, 4)),
+        work("latency-50", "latency", lambda side: measures.latency(side, 50, 8)),
         work("lateness", "due", lambda side: measures.lateness(cast("Treadle", side))),
         work("due", "due", lambda side: measures.due(cast("Treadle", side), 10_000)),
     ]

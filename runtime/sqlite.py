@@ -11,6 +11,9 @@ from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 GLANCE = 0.0005  # seconds between looks at the write lock
+TOO_LONG = 16_000  # pages of log (64 MB) at which whoever commits writes them back; the scheduler does long before
+LONG = TOO_LONG // 2  # at which the log is made to begin anew, though others write and read
+MOMENT = 50  # milliseconds that these may be held up for it
 
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has but the one
 
@@ -41,10 +44,29 @@ def outlast(connection: sa.Connection) -> None:
             raise sa.exc.OperationalError(f"fdatasync {log}", None, error) from error
 
 
+def write_back(engine: sa.Engine) -> int:
+    """Write the log back into the tables, beside whoever reads and writes. Returns how many pages it had.
+
+    SQLite's own way is that each thousandth page is followed by a checkpoint, for which whoever committed it has to wait.
+    """
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        pages: int = cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+        if pages > LONG:  # somebody always wrote, so it was never written back to its end
+            connection.info["busy_timeout"] = MOMENT
+            cursor.execute(f"PRAGMA busy_timeout={MOMENT}")
+            cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+        return pages
+    finally:
+        connection.close()
+
+
 def _tune(connection: sqlite3.Connection, record: ConnectionPoolEntry, patience: float) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     for pragma in (
         "foreign_keys=ON",
+        f"wal_autocheckpoint={TOO_LONG}",
         "cache_size=-4000",  # 4 MB of pages a connection; the kernel caches the rest
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -11,6 +11,7 @@ the ledger offers again.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from math import inf
 from queue import Empty
 from typing import Any, ClassVar
 from uuid import UUID
@@ -23,11 +24,12 @@ from kombu.utils.json import dumps, loads
 from pydantic_core import from_json
 from redis.exceptions import RedisError, ResponseError
 
-from runtime import metrics
+from runtime import clock, metrics
 from runtime.settings import settings
 
 log = structlog.get_logger()
 
+BURST = 0.005  # seconds between two readings: hints that come faster come in numbers
 LONGEST = 8192  # bytes that are looked at; a hint has about 900
 _NO_ARGUMENTS = '[[], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]'
 
@@ -69,6 +71,7 @@ class Channel(kombus.Channel):
 
     ack_emulation = False  # a message that was taken is gone
     do_restore = False  # at the worker's end too
+    _came = -inf  # when the last hints did, on the monotonic clock
     heard_by: int | None = None  # how many listened to the last broadcast
     hand: ClassVar["staticmethod[[UUID, str, str], bool] | None"] = (
         None  # takes a hint without a message made of it, if it can
@@ -96,7 +99,13 @@ class Channel(kombus.Channel):
         return True
 
     def _more(self, key: bytes) -> Sequence[bytes]:
-        """What else waits there, as far as the worker has slots for it: in one more round trip, not in one each."""
+        """What else waits there, as far as the worker has slots for it: in one more round trip, not in one each.
+
+        A hint that comes alone does not wait for the answer that there is no other.
+        """
+        before, self._came = self._came, clock.monotonic()
+        if self._came - before > BURST:
+            return ()
         with suppress(ResponseError):  # someone made the list something else
             if (more := self.room()) > 0:
                 return self.client.rpop(key, more) or ()

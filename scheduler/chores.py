@@ -1,6 +1,6 @@
 """Everything the scheduler does, and how often: the whole timetable of the house on one page."""
 
-from scheduler import bulk, dispatch, gauges, prune, publish, recurring, rescue
+from scheduler import bulk, checkpoint, dispatch, gauges, prune, publish, recurring, rescue
 from scheduler.rounds import Chore
 
 CHORES = (
@@ -12,6 +12,7 @@ CHORES = (
     Chore("rescue", 2.0, rescue.Rescue().look),  # jobs of dead workers
     Chore("expire", 2.0, prune.expire),
     Chore("act", 1.0, bulk.act),  # bulk actions
+    Chore("write_back", 1.0, checkpoint.WriteBack().go),  # SQLite's log
     Chore("gauges", 15.0, gauges.refresh),
     Chore("free_forgotten", 60.0, dispatch.Forget.free_all),
     Chore("prune", 60.0, prune.prune),

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from runtime import database, sqlite
 from runtime.database import snapshot, transaction
+from scheduler.checkpoint import SELDOM, WriteBack
 
 
 @pytest.fixture
@@ -61,3 +62,28 @@ def test_a_disk_that_fails_is_a_database_that_fails(path: Path, monkeypatch: pyt
     monkeypatch.setattr(sqlite, "_sync", fail)
     with pytest.raises(OperationalError, match="Input/output error"):
         add("a")
+
+
+def test_whoever_commits_leaves_the_log_to_the_scheduler(path: Path) -> None:
+    for number in range(1200):
+        add(f"{number}", lasting=False)
+    before = os.stat(path).st_size
+    assert os.stat(f"{path}-wal").st_size > 1200 * 4096, "SQLite would have written it back by now"
+    chore = WriteBack()
+    assert chore.go() is None
+    assert os.stat(path).st_size > before
+    assert chore.go() == SELDOM, "nothing is new"
+
+
+def test_a_log_that_others_never_let_end_begins_anew_all_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "LONG", 10)
+    for number in range(20):
+        add(f"{number}")
+    with snapshot() as reader:
+        reader.execute(text("SELECT count(*) FROM things"))
+        assert sqlite.write_back(database.engine()) >= 20
+    size = os.stat(f"{path}-wal").st_size
+    assert sqlite.write_back(database.engine()) >= 20
+    add("next")
+    assert sqlite.write_back(database.engine()) < 10
+    assert os.stat(f"{path}-wal").st_size == size, "it is written over, not made anew"
