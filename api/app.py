@@ -1,6 +1,5 @@
 """The door: `uvicorn api.app:app`."""
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -36,6 +35,7 @@ from api.streams import Streams
 from runtime import database, logs
 from runtime.publisher import publisher
 from runtime.settings import settings
+from runtime.settle import settle
 
 _ABOUT = """Send a job; it is committed before you get your 202, and runs with retries and backoff until it is done or dead.
 
@@ -47,8 +47,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     logs.configure("api")
     database.use(database.create_engine(settings().ledger_url, settings().door_patience))
     attach(app, Ledger(settings().door_patience))
-    gc.collect()
-    gc.freeze()  # full collections would walk FastAPI's long-lived objects; they were its p99
+    settle()
     yield
     app.state.ledger.close()
     publisher.close()

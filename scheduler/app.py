@@ -7,6 +7,7 @@ from celery import signals
 from jobs import schema
 from runtime import exposition, logs
 from runtime.broker import app
+from runtime.settle import settle
 
 __all__ = ["app"]
 
@@ -20,3 +21,4 @@ def _logs(**_: Any) -> None:
 def _begin(**_: Any) -> None:
     schema.require()
     exposition.serve()
+    settle()

@@ -46,7 +46,7 @@ class Task:
         del payload
         return None
 
-    @property
+    @cached_property
     def is_async(self) -> bool:
         """Whether it runs on the worker's event loop."""
         return inspect.iscoroutinefunction(self.run)

@@ -15,6 +15,7 @@ from jobs import schema
 from runtime import database, exposition, logs
 from runtime.broker import Lanes
 from runtime.settings import settings
+from runtime.settle import settle
 from runtime.transport import Channel
 from workers import hints
 from workers.drain import Drain
@@ -74,6 +75,7 @@ def _ready(sender: Any, **_: Any) -> None:
         watchdog = Watchdog(queues, room, lambda: os.kill(os.getpid(), signal.SIGTERM))
     signals.task_received.connect(watchdog.note, weak=False)
     watchdog.start()
+    settle()
 
 
 @signals.worker_shutdown.connect
@@ -99,6 +101,7 @@ def _drain_children(**_: Any) -> None:
 @signals.worker_process_init.connect
 def _child(**_: Any) -> None:
     """A child of a prefork pool: a member of its own, with connections of its own."""
+    settle()  # first: the less is written to, the more stays shared with the main process
     database.use(None)
     os.close(_Pipe.writing)
     drain = Drain(Member("prefork", settings().queues, 1))
