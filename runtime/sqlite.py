@@ -72,8 +72,7 @@ def _tune(connection: sqlite3.Connection, record: ConnectionPoolEntry, patience:
         connection.execute(f"PRAGMA {pragma}")
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()  # readers never wait for the writer
     logs = mode == "wal"  # not in memory, and not on a file system that cannot share memory
-    if logs:
-        connection.execute("PRAGMA synchronous=NORMAL")  # see `outlast`
+    connection.execute(f"PRAGMA synchronous={'NORMAL' if logs else 'FULL'}")  # see `outlast`
     ((_, _, path),) = [each for each in connection.execute("PRAGMA database_list") if each[1] == "main"]
     record.info.update(log=f"{path}-wal" if logs else None, busy_timeout=round(patience * 1000))
 
