@@ -16,7 +16,7 @@ from jobs.states import CLAIM, FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUC
 from jobs.store import move, one
 from runtime import metrics
 from runtime.database import Instant, after_commit
-from runtime.listed import listed, paired
+from runtime.listed import listed, paired, written
 from runtime.prepared import Prepared
 
 
@@ -134,11 +134,11 @@ def _succeed_quietly(session: Session, ended: Sequence[tuple[Taken, Succeeded]],
     if not ended:
         return set()
     connection, jobs = session.connection(), [job for job, _ in ended]
-    pairs = [(job.id, job.epoch) for job in jobs]
-    if connection.execute(_SUCCEED, {"ended": pairs, "at": now}).rowcount != len(pairs):
+    pairs = _pairs(jobs)
+    if connection.execute(_SUCCEED, {"ended": pairs, "at": now}).rowcount != len(jobs):
         those = {tuple(row) for row in connection.execute(_SUCCEEDED, {"ended": pairs})}
         jobs = [job for job in jobs if (job.id, job.epoch) in those]
-        pairs = [(job.id, job.epoch) for job in jobs]
+        pairs = _pairs(jobs)
     recorded = {job.id for job in jobs}
     if results := [(job.id, verdict.result) for job, verdict in ended if verdict.result is not None and job.id in recorded]:
         _RESULT.execute(connection, results)
@@ -146,6 +146,10 @@ def _succeed_quietly(session: Session, ended: Sequence[tuple[Taken, Succeeded]],
         connection.execute(_END, {"ended": pairs, "at": now})
         after_commit(session, partial(tally.successes, jobs, now))
     return recorded
+
+
+def _pairs(jobs: Iterable[Taken]) -> str:
+    return written((job.id, job.epoch) for job in jobs)
 
 
 def settle(session: Session, claim: Claim, verdict: Verdict, now: datetime) -> Job | None:

@@ -5,7 +5,7 @@ executed for each row gives the interpreter's lock away as often, and waits for 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -14,19 +14,22 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
+Item = UUID | tuple[UUID, int]
 
-class _List(TypeDecorator[Iterable[Any]]):
+
+class _List(TypeDecorator[Iterable[Item] | str]):
     """Ids, or lists that begin with one, as JSON."""
 
     impl = sa.String
     cache_ok = True
 
-    def process_bind_param(self, value: Iterable[Any] | None, _: sa.Dialect) -> str:
-        return json.dumps([_plain(each) for each in value or ()])
+    def process_bind_param(self, value: Iterable[Item] | str | None, _: sa.Dialect) -> str:
+        return value if isinstance(value, str) else written(value or ())
 
 
-def _plain(value: UUID | Sequence[Any]) -> Any:
-    return value.hex if isinstance(value, UUID) else [_plain(value[0]), *value[1:]]
+def written(values: Iterable[Item]) -> str:
+    """A list as its parameter. For several statements it is written once."""
+    return json.dumps([each.hex if isinstance(each, UUID) else (each[0].hex, each[1]) for each in values])
 
 
 class _Each(FunctionElement[Any]):

@@ -25,7 +25,7 @@ class _Spelt(sa.Enum):
 
         def _spelt(self, other: Any) -> Any:
             if isinstance(other, StrEnum):
-                return sa.literal_column(f"'{other}'", self.type)
+                return sa.literal_column(_quoted(other), self.type)
             several = isinstance(other, AbstractSet | list | tuple)
             return [self._spelt(word) for word in sorted(other)] if several else other
 
@@ -44,9 +44,13 @@ def words(kind: type[StrEnum], length: int = 16) -> sa.Enum:
     )
 
 
-def listed(states: frozenset[State]) -> str:
+def spelt(states: frozenset[State]) -> str:
     """Some states, as SQL writes them behind IN."""
-    return ", ".join(f"'{state}'" for state in sorted(states))
+    return ", ".join(map(_quoted, sorted(states)))
+
+
+def _quoted(word: str) -> str:
+    return f"'{word}'"
 
 
 def partial(name: str, where: str, *columns: str) -> Index:

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.instrumentation import manager_of_class
 
-from jobs.model.columns import DEFAULT_TENANT, Words, listed, partial, words
+from jobs.model.columns import DEFAULT_TENANT, Words, partial, spelt, words
 from jobs.states import FINAL, Reason, State
 from runtime.database import Base
 
@@ -64,7 +64,7 @@ class Job(Base):
     traceparent: Mapped[str | None] = mapped_column(sa.String(64))
 
     __table_args__ = (
-        CheckConstraint(f"(finished_at IS NOT NULL) = (state IN ({listed(FINAL)}))", name="finished_when_final"),
+        CheckConstraint(f"(finished_at IS NOT NULL) = (state IN ({spelt(FINAL)}))", name="finished_when_final"),
         CheckConstraint("(worker IS NOT NULL) = (state = 'running')", name="worker_when_running"),
         CheckConstraint("(reason IS NOT NULL) = (state = 'failed')", name="reason_when_failed"),
         CheckConstraint("state <> 'queued' OR hinted_at IS NOT NULL", name="hinted_when_queued"),
