@@ -8,6 +8,8 @@ from runtime import clock
 from workers.pool import TaskPool
 
 AHEAD = 0.1  # seconds: the hints of that much work are read before there is a slot for it
+SHORT = 2 * AHEAD  # seconds in a slot, at most, for it: behind longer work they would be in the way of what is urgent
+LOOK = 3 * AHEAD  # seconds over which it is measured, more than these: slots that become free all at once are not short work
 ENOUGH = 2  # of so many slots one is free
 REST, LONG_REST = 0.005, 0.025  # seconds, at most, until hints are read again: once a slot is free; with work ahead
 
@@ -24,7 +26,7 @@ class Slots:
     """Each is taken from when a hint is read until its attempt has run.
 
     Once none was free, the loop waits for some: a turn of it, and a claim, for each slot that becomes free are dear. So that
-    no slot waits for its claim, some more are read: as many as became free lately in the time that it takes.
+    no slot waits for its claim, some more are read where work is short: as many as become free in the time of a claim.
     """
 
     def __init__(self, pool: TaskPool, hub: Any) -> None:
@@ -70,11 +72,12 @@ class Slots:
 
     def _room(self) -> int:
         now, limit = clock.monotonic(), int(self._pool.limit)
-        if now - self._since >= AHEAD:
+        if now - self._since >= LOOK:
             left = self._came - len(self._taken)
             self._pace = (left - self._left) / (now - self._since)
             self._since, self._left = now, left
-        return limit + min(limit, round(self._pace * AHEAD)) - len(self._taken)
+        ahead = min(limit, round(self._pace * AHEAD)) if self._pace * SHORT >= limit else 0
+        return limit + ahead - len(self._taken)
 
     def _read_on(self) -> None:
         self._rests = False

@@ -44,7 +44,7 @@ class OnSqlite:
         """Let the database itself run."""
 
     def checkpoint(self) -> None:
-        """It makes one every thousand pages."""
+        """The scheduler makes one every second."""
 
     def is_checkpoint(self, disk: Disk, entry: Entry) -> bool:
         """Whether this write is to the tables themselves, which happens in a checkpoint only."""

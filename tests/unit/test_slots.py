@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runtime import clock
-from workers.slots import AHEAD, Slots
+from workers.slots import LOOK, Slots
 
 
 class Loop:
@@ -106,30 +106,30 @@ def test_a_slot_that_is_freed_while_the_loop_finds_none_is_not_forgotten(slots: 
     assert (loop.woken, len(loop.timers)) == (0, 1), "but it comes back by itself"
 
 
-def test_as_many_more_are_read_as_become_free_in_the_time_of_a_claim(slots: Slots, time: list[float]) -> None:
-    fill(slots)
-    for number in range(4):
+def test_where_work_is_short_as_many_more_are_read_as_become_free_meanwhile(slots: Slots, time: list[float]) -> None:
+    for number in range(15):
+        slots.take(number)
         slots.leave(number)
-    time[0] += 2 * AHEAD
-    assert slots.room() == 4 + 2, "four left in twice that time"
-    fill(slots, first=10)
+    time[0] += LOOK + 1e-6
+    assert slots.room() == 8 + 5, "fifteen left in three times the time for which it reads ahead"
+    fill(slots, first=20)
     assert (slots.free(), slots.room()) == (0, 0)
-    slots.leave(10)
+    slots.leave(20)
     assert (slots.free(), slots._room()) == (0, 1), "the next has its slot already"
 
 
-def test_where_the_work_is_long_no_more_are_read_than_there_are_slots(slots: Slots, time: list[float]) -> None:
-    for number in range(8):
-        slots.take(number)
-    time[0] += 100 * AHEAD
+@pytest.mark.parametrize("wait", [1.01 * LOOK, 30 * LOOK])
+def test_behind_longer_work_nothing_is_read_ahead(slots: Slots, time: list[float], wait: float) -> None:
+    fill(slots)
+    time[0] += wait
     for number in range(8):
         slots.leave(number)
-    assert slots.room() == 8, "eight in a hundred times that time"
+    assert slots.room() == 8, "all at once, but once"
 
 
 def test_never_are_more_than_twice_as_many_read_as_there_are_slots(slots: Slots, time: list[float]) -> None:
     for number in range(100):
         slots.take(number)
         slots.leave(number)
-    time[0] += 2 * AHEAD
+    time[0] += LOOK + 1e-6
     assert slots.room() == 16
