@@ -1,7 +1,7 @@
 """One caller of three sends five times what the workers can do: the others stay punctual, and the flood is refused."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -39,8 +39,18 @@ def lab(laboratory: Callable[..., Lab]) -> Lab:
     return made
 
 
-def test_a_flood_from_one_caller_leaves_the_others_punctual_and_is_refused_in_time(lab: Lab, record: Record) -> None:
-    callers = {name: _client(lab, name) for name in ("flood", "first", "second")}
+@pytest.fixture
+def callers(lab: Lab) -> Iterator[dict[str, httpx2.Client]]:
+    """Three, each with a key of its own."""
+    made = {name: _client(lab, name) for name in ("flood", "first", "second")}
+    yield made
+    for client in made.values():
+        client.close()
+
+
+def test_a_flood_from_one_caller_leaves_the_others_punctual_and_is_refused_in_time(
+    lab: Lab, callers: dict[str, httpx2.Client], record: Record
+) -> None:
     with ThreadPoolExecutor(SENDERS + 2) as pool:
         list(pool.map(lambda name: _send(callers[name], MODEST, SECONDS / 2), ("first", "second")))
         lab.wait_settled(60)
@@ -65,8 +75,6 @@ def test_a_flood_from_one_caller_leaves_the_others_punctual_and_is_refused_in_ti
     )
     assert during <= 2 * normal
     assert grown < 100e6
-    for client in callers.values():
-        client.close()
     ours = f"others' p95 {during / normal:.1f} x, the flood gets 503; {grown / 1e6:.0f} MB"
     record(17, f"{times:.1f} x capacity from one of 3 callers", "–", ours, None)
 
