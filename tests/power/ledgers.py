@@ -16,7 +16,7 @@ import psycopg
 from tests.laboratory import Lab
 from tests.power.disk import Disk, Entry
 from tests.power.recording import Recording
-from tests.servers import Postgres, Server
+from tests.servers import Postgres, Server, wait_until
 
 
 class OnSqlite:
@@ -44,7 +44,10 @@ class OnSqlite:
         """Let the database itself run."""
 
     def checkpoint(self) -> None:
-        """The scheduler makes one every second."""
+        """Wait for the scheduler's next."""
+        tables = self.folder / "treadle.db"
+        before = tables.stat().st_mtime_ns
+        wait_until(lambda: tables.stat().st_mtime_ns != before, 30, "the tables to be written to")
 
     def is_checkpoint(self, disk: Disk, entry: Entry) -> bool:
         """Whether this write is to the tables themselves, which happens in a checkpoint only."""
