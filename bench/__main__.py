@@ -51,10 +51,10 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a thousand threads have a connection each
     size = Size(given.seconds, given.jobs, given.idle, whole=given.full or given.works is not None)
-    known = [work.name for work in works(size)]
-    if unknown := set(given.works or ()) - set(known):
+    known = {work.name: work for work in works(size)}
+    if unknown := set(given.works or ()) - known.keys():
         parser.error(f"there is no work named {', '.join(sorted(unknown))}; there are: {' '.join(known)}")
-    wanted = [work for work in works(size) if given.works is None or work.name in given.works]
+    wanted = [work for name, work in known.items() if given.works is None or name in given.works]
     names = given.sides if given.sides is not None else ALL if given.full else USUAL
     ledgers = ["SQLite", "PostgreSQL"] if given.full else ["PostgreSQL"] if given.postgres else ["SQLite"]
     rounds, failed, loads = [], list[str](), list[float]()

@@ -49,17 +49,13 @@ def write_back(engine: sa.Engine) -> int:
 
     SQLite's own way is that each thousandth page is followed by a checkpoint, for which whoever committed it has to wait.
     """
-    connection = engine.raw_connection()
-    try:
-        cursor = connection.cursor()
-        pages: int = cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection  # past SQLAlchemy, which would begin a transaction
+        pages: int = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
         if pages > LONG:  # somebody always wrote, so it was never written back to its end
-            connection.info["busy_timeout"] = MOMENT
-            cursor.execute(f"PRAGMA busy_timeout={MOMENT}")
-            cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+            _have_wait(connection, MOMENT)
+            driver.execute("PRAGMA wal_checkpoint(RESTART)")
         return pages
-    finally:
-        connection.close()
 
 
 def _tune(connection: sqlite3.Connection, record: ConnectionPoolEntry, patience: float) -> None:
@@ -71,9 +67,9 @@ def _tune(connection: sqlite3.Connection, record: ConnectionPoolEntry, patience:
     ):
         connection.execute(f"PRAGMA {pragma}")
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()  # readers never wait for the writer
-    logs = mode == "wal"  # not in memory, and not on a file system that cannot share memory
+    logs = mode == "wal"  # not on a file system that cannot share memory
     connection.execute(f"PRAGMA synchronous={'NORMAL' if logs else 'FULL'}")  # see `outlast`
-    ((_, _, path),) = [each for each in connection.execute("PRAGMA database_list") if each[1] == "main"]
+    _, _, path = connection.execute("PRAGMA database_list").fetchone()
     record.info.update(log=f"{path}-wal" if logs else None, busy_timeout=round(patience * 1000))
 
 

@@ -44,6 +44,7 @@ def _logs(**_: Any) -> None:
 @signals.celeryd_init.connect
 def _before_fork(**_: Any) -> None:
     schema.require()
+    settle()  # what no collection looks at is not written to, and so stays shared with the children
     _Pipe.reading, _Pipe.writing = os.pipe()
 
 
@@ -101,7 +102,6 @@ def _drain_children(**_: Any) -> None:
 @signals.worker_process_init.connect
 def _child(**_: Any) -> None:
     """A child of a prefork pool: a member of its own, with connections of its own."""
-    settle()  # first: the less is written to, the more stays shared with the main process
     database.use(None)
     os.close(_Pipe.writing)
     drain = Drain(Member("prefork", settings().queues, 1))
