@@ -66,12 +66,14 @@ def worker(
     concurrency: int | None = None,
     queues: str | None = None,
     exclude: str | None = None,
+    beat: bool = False,
     metrics: Path | None = None,
 ) -> Command:
-    """A worker. `metrics` is the folder where the children of a prefork pool leave their figures."""
+    """A worker. `beat`: it is the scheduler as well. `metrics`: where the children of a prefork pool leave their figures."""
     arguments = ["--name", name]
     for option, value in (("--concurrency", concurrency), ("--queues", queues), ("--exclude", exclude)):
         arguments += [option, str(value)] if value is not None else []
+    arguments += ["--beat"] if beat else []
     folder = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)} if metrics else {}
     return _python("workers", *arguments, TREADLE_WORKER_POOL=pool, **folder)
 

@@ -33,9 +33,12 @@ def worker(
     ] = None,
     queues: Annotated[str | None, typer.Option(help="Queues to serve, by comma; all, or cpu for prefork.")] = None,
     name: Annotated[str | None, typer.Option(help="Its name on this host; the pool's if not given.")] = None,
+    scheduler: Annotated[bool, typer.Option("--beat", help="Be the scheduler as well; threads only.")] = False,
 ) -> None:
     """Run a worker."""
     if pool is Pool.PREFORK:
+        if scheduler:
+            raise typer.BadParameter("a worker of processes cannot be the scheduler as well", param_hint="--beat")
         processes.worker(
             name or pool.value,
             pool=pool.value,
@@ -43,7 +46,7 @@ def worker(
             queues=queues or "cpu",
             metrics=Path(tempfile.mkdtemp(prefix="treadle-metrics-")),  # must be empty: old files would count again
         ).become()
-    processes.worker(name or pool.value, concurrency=concurrency, queues=queues).become()
+    processes.worker(name or pool.value, concurrency=concurrency, queues=queues, beat=scheduler).become()
 
 
 def beat() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from jobs import attempts
-from jobs.attempts import Claim, Taken
+from jobs.claims import Claim, Taken
 from jobs.model import Job, Worker
 from jobs.outcome import judge_loss
 from jobs.policy import RetryPolicy

@@ -6,9 +6,7 @@ from celery.beat import Scheduler
 
 from runtime.publisher import publisher
 from scheduler.chores import CHORES
-from scheduler.rounds import Hang, Round
-
-HANG = 60.0  # seconds without a finished round
+from scheduler.rounds import HANG, Hang, Round
 
 
 class LedgerScheduler(Scheduler):

@@ -96,14 +96,17 @@ class Lab:
         }
         return {**os.environ, **ours, **{f"TREADLE_{name.upper()}": value for name, value in settings.items()}}
 
-    def add_worker(self, pool: str = "threads", slots: int = 16, queues: str = "default,cpu", **settings: str) -> Part:
-        """Start one more worker."""
+    def add_worker(
+        self, pool: str = "threads", slots: int = 16, queues: str = "default,cpu", beat: bool = False, **settings: str
+    ) -> Part:
+        """Start one more worker. `beat`: it is a scheduler as well."""
         name = f"worker{len(self.workers)}"
         settings["worker_pool"] = pool
         command = ["workers", "--concurrency", str(slots), "--queues", queues, "--name", name]
         environment = {**self.environment, **{f"TREADLE_{key.upper()}": value for key, value in settings.items()}}
-        part = Part(name, command, environment)
+        part = Part(name, command + ["--beat"] * beat, environment)
         self.workers.append(part)
+        self.schedulers += [part] * beat
         return self._add(part)
 
     def add_scheduler(self) -> Part:
@@ -129,7 +132,7 @@ class Lab:
 
     def start(self, pool: str = "threads", slots: int = 16, **settings: str) -> "Lab":
         """The usual set: one of each, the worker as told."""
-        self.add_worker(pool, slots, **settings)
+        self.add_worker(pool, slots, beat=False, **settings)
         self.add_scheduler()
         self.api.start()  # the one that is waited for
         wait_until(self._worker_lives, 30, "a worker to join")

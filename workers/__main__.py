@@ -16,6 +16,7 @@ parser.add_argument("--name", default="worker", help="its name on this host")
 parser.add_argument("--queues", default=",".join(settings().queues), help="the queues to serve, by comma")
 parser.add_argument("--exclude", default="", help="queues to leave to others, by comma")
 parser.add_argument("--concurrency", type=int, default=settings().worker_threads, help="jobs at once")
+parser.add_argument("--beat", action="store_true", help="be the scheduler as well")
 given = parser.parse_args()
 
 served = [queue for queue in given.queues.split(",") if queue not in given.exclude.split(",")]
@@ -23,6 +24,7 @@ worker = app.Worker(
     hostname=host_format(f"{given.name}@%h"),
     queues=served,
     concurrency=given.concurrency,
+    include=["scheduler.embedded"] if given.beat else [],  # by name, as Celery's own --include: workers know no scheduler
     without_gossip=True,
     without_mingle=True,
 )

@@ -34,6 +34,7 @@ def up(
         int | None, typer.Option(min=1, max=1000, help="Jobs at once in each.", show_default="TREADLE_WORKER_THREADS")
     ] = None,
     cpu_workers: Annotated[int, typer.Option(min=0, max=64, help="Processes for the queue cpu alone.")] = 0,
+    small: Annotated[bool, typer.Option("--small", help="No process for the scheduler: the first worker is it.")] = False,
     database_url: Annotated[
         str | None,
         typer.Option(envvar="TREADLE_DATABASE_URL", help="postgresql://…", show_default="SQLite in the home"),
@@ -46,7 +47,7 @@ def up(
     exit_: Annotated[bool, typer.Option("--exit", help="Stop once the first job has finished.")] = False,
 ) -> None:
     """Start everything on this machine, run a first job, and stay up."""
-    asked = Asked(home, port, flower_port, workers, threads, cpu_workers, database_url, broker_url, sandbox, exit_)
+    asked = Asked(home, port, flower_port, workers, threads, cpu_workers, small, database_url, broker_url, sandbox, exit_)
     place = Home(home)
     place.hold()
     try:
@@ -113,7 +114,7 @@ class Run:
 
     def _start_processes(self) -> None:
         plan, stack, wait = self.plan, self.stack, self.supervisor.wait_until
-        self.supervisor.start(stack.api, *stack.workers, stack.scheduler, *([stack.flower] if stack.flower else []))
+        self.supervisor.start(stack.api, *stack.working, *([stack.flower] if stack.flower else []))
         key = plan.kept.get("key") or self._make_key()
         wait(stack.api_is_ready, START, "The API")
         plan.kept["key"] = key if stack.key_works(key) else self._make_key()
@@ -121,8 +122,8 @@ class Run:
         self.report.ready("api", plan.api)
         wait(lambda: stack.api_is_ready(len(stack.workers)) and all(map(stack.serves, stack.workers)), START, "A worker")
         self.report.ready("worker", ", ".join(worker.name for worker in stack.workers))
-        wait(lambda: stack.serves(stack.scheduler), START, "The scheduler")
-        self.report.ready("scheduler", "looks every second")
+        wait(lambda: all(map(stack.serves, stack.working)), START, "The scheduler")
+        self.report.ready("scheduler", "looks every second" if stack.scheduler else f"in {stack.workers[0].name}")
         if plan.flower:
             wait(stack.flower_is_ready, START, "Flower")
             self.report.ready("flower", plan.flower)

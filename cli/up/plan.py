@@ -32,6 +32,7 @@ class Asked:
     workers: int = 1
     threads: int | None = None
     cpu_workers: int = 0
+    small: bool = False  # the first worker is the scheduler as well
     database_url: str | None = None
     broker_url: str | None = None
     sandbox: bool = False
@@ -121,7 +122,7 @@ def settle(asked: Asked, home: Home) -> Plan:
     if not processes.is_set(PRIVATE):
         notes.append(f"jobs may call this machine and private networks here; {PRIVATE}=0 forbids it")
     broker = 0 if asked.broker_url else ports.any(last.get("broker"))
-    names = ["scheduler", *worker_names(asked)]
+    names = [*([] if asked.small else ["scheduler"]), *worker_names(asked)]
     metrics = {name: ports.any(last.get(name)) for name in names}
     hook = ports.any(last.get("hook"))
     sandbox = _sandbox_ports(ports, last) if asked.sandbox else None

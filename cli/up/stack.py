@@ -34,7 +34,7 @@ class Stack:
                 "broker", lambda: valkey.command(binary, plan.home, plan.broker_port, plan.kept["broker_password"]), 10
             )
         self.api = self._service("api", lambda: processes.api("127.0.0.1", plan.api_port), 12)
-        self.scheduler = self._service("scheduler", processes.beat, DRAIN)
+        self.scheduler = None if plan.asked.small else self._service("scheduler", processes.beat, DRAIN)
         self.workers = [self._worker(name) for name in worker_names(plan.asked)]
         self.sandbox = None
         if plan.sandbox_ports:
@@ -63,7 +63,15 @@ class Stack:
                 DRAIN,
             )
         exclude = "cpu" if asked.cpu_workers else None
-        return self._service(name, lambda: processes.worker(name, concurrency=asked.threads, exclude=exclude), DRAIN)
+        beat = asked.small and name == worker_names(asked)[0]
+        return self._service(
+            name, lambda: processes.worker(name, concurrency=asked.threads, exclude=exclude, beat=beat), DRAIN
+        )
+
+    @property
+    def working(self) -> list[Service]:
+        """The workers, and the scheduler if it is a process."""
+        return [*self.workers, *([self.scheduler] if self.scheduler else [])]
 
     @property
     def all(self) -> list[Service]:
@@ -74,14 +82,14 @@ class Stack:
     def stages(self) -> list[list[Service]]:
         """First the door is closed, then what runs may finish, and what they stand on goes last."""
         last = [service for service in (self.flower, self.sandbox) if service]
-        return [[self.api], [*self.workers, self.scheduler], last, [self.broker] if self.broker else []]
+        return [[self.api], self.working, last, [self.broker] if self.broker else []]
 
     def pids(self) -> dict[str, Any]:
         """The process ids, as `up.json` has them."""
         return {
             "api": self.api.pid,
             "worker": [worker.pid for worker in self.workers],
-            "scheduler": self.scheduler.pid,
+            "scheduler": (self.scheduler or self.workers[0]).pid,
             "flower": self.flower.pid if self.flower else None,
             "broker": self.broker.pid if self.broker else None,
             **({"sandbox": self.sandbox.pid} if self.sandbox else {}),

@@ -30,3 +30,18 @@ def test_a_scheduler_that_hangs_ends_itself_and_the_next_one_goes_on(laboratory:
     lab.parts.remove(hung)
     lab.add_scheduler()
     lab.wait_for(delayed, State.SUCCEEDED)
+
+
+def test_a_worker_whose_scheduler_hangs_lets_its_jobs_end_and_leaves(laboratory: Callable[..., Lab]) -> None:
+    lab = laboratory(drain_grace="20s")
+    lab.api.start()
+    hung = Part("hung", ["tests.hung_worker"], lab.environment)
+    lab.parts.append(hung)
+    hung.start()
+    process = hung.process
+    running = lab.submit(payload={"do": "sleep", "seconds": 5})
+    lab.wait_for(running, State.RUNNING)
+    wait_until(lambda: process.poll() is not None, 30, "the worker to leave")
+    assert process.returncode == 0
+    job = lab.job(running)
+    assert (job["state"], job["attempt"]) == ("succeeded", 1), "it is innocent of what hung beside it"

@@ -148,6 +148,17 @@ def _pasted_lines_work(up: Up) -> None:
     wait_until(lambda: up.ask(f"/v1/jobs/{pasted['id']}")["state"] == "succeeded", 20, "the pasted job succeeded")
 
 
+def test_a_small_one_has_no_process_for_the_scheduler_and_its_first_job_is_done_in_its_second_attempt(
+    up: Callable[..., Up],
+) -> None:
+    small = up("--small", "--flower-port", "0").ready()
+    pids = small.state["pids"]
+    assert pids["worker"] == [pids["scheduler"]]
+    assert {process.pid for process in small.family} == {pids["api"], pids["scheduler"], pids["broker"]}
+    assert [job["state"] for job in small.ask("/v1/jobs")["jobs"]] == ["succeeded"]
+    assert small.end() == 0
+
+
 def test_one_supervisor_a_home_starts_again_what_dies_and_none_is_left_behind_by_its_kill_9(up: Callable[..., Up]) -> None:
     one = up("--flower-port", "0").ready()
     _a_second_is_refused(one, up)

@@ -58,6 +58,7 @@ def test_passwords_and_ports_are_kept_for_the_next_start(home: Home) -> None:
     assert second.broker_url == first.broker_url
     assert second.metrics == first.metrics
     assert set(second.metrics) == {"scheduler", "worker-1", "worker-2", "cpu-1"}
+    assert set(settle(Asked(home.folder, workers=2, small=True), home).metrics) == {"worker-1", "worker-2"}
     assert stat.S_IMODE((home.folder / "keep.json").stat().st_mode) == 0o600
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from cli import processes, serve
 
@@ -48,6 +49,16 @@ def test_a_prefork_worker_gets_an_empty_folder_for_its_figures(became: list[Any]
     assert argv[argv.index("--name") + 1] == "heavy"
     assert list(folder.iterdir()) == []
     folder.rmdir()
+
+
+def test_a_worker_is_the_scheduler_as_well_if_it_has_threads(became: list[Any]) -> None:
+    with pytest.raises(SystemExit):
+        serve.worker(serve.Pool.THREADS, None, None, None, scheduler=True)
+    assert "--beat" in became[1]
+    became.clear()
+    with pytest.raises(typer.BadParameter, match="processes"):
+        serve.worker(serve.Pool.PREFORK, None, None, None, scheduler=True)
+    assert became == []
 
 
 def test_flowers_password_is_no_argument() -> None:
