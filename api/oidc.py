@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
-import jwt
 import structlog
-from jwt.types import Options
 
+from api import jose
 from api.problems import Refused
 from jobs.keys import RANK, Caller, Scope
 from jobs.model import DEFAULT_TENANT
 from runtime import clock
 from runtime.settings import settings
+
+if TYPE_CHECKING:
+    from jwt import PyJWK
 
 log = structlog.get_logger()
 
@@ -35,14 +37,14 @@ _SIGNED_BY = [
     "ES512",
     "EdDSA",
 ]  # never a shared secret
-_TIMELESS: Options = {"require": ["exp", "iss", "aud", "sub"], "verify_exp": False, "verify_iat": False, "verify_nbf": False}
+_NEEDED = ["exp", "iss", "aud", "sub"]
 
 
 class Issuer:
     """The identity provider that the settings name."""
 
     def __init__(self) -> None:
-        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._keys: dict[str | None, PyJWK] = {}
         self._fetched, self._tried = -KEEP, -AGAIN
         self._fetching = asyncio.Lock()
 
@@ -53,17 +55,10 @@ class Issuer:
             Refused: it holds, and gives no role here.
         """
         try:
-            key = await self._key(jwt.get_unverified_header(token).get("kid"))
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                key,
-                _SIGNED_BY,
-                audience=settings().oidc_audience,
-                issuer=settings().oidc_issuer,
-                options=_TIMELESS,
-            )
+            key = await self._key(jose.key_id(token))
+            claims = jose.claims(token, key, _SIGNED_BY, _NEEDED, settings().oidc_audience, settings().oidc_issuer)
             _check_times(claims)
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             log.info("a token was refused", why=str(error)[:200])
             return None
         role = max(ROLES.keys() & set(_roles(claims)), key=lambda role: RANK[ROLES[role]], default=None)
@@ -73,7 +68,7 @@ class Issuer:
         who = blake2b(subject.encode(), digest_size=6).hexdigest()
         return Caller(f"oid_{who}", DEFAULT_TENANT, ROLES[role], blind=blind, subject=subject)
 
-    async def _key(self, kid: str | None) -> jwt.PyJWK:
+    async def _key(self, kid: str | None) -> "PyJWK":
         now = clock.monotonic()
         if kid not in self._keys or now >= self._fetched + KEEP:
             async with self._fetching:
@@ -86,20 +81,20 @@ class Issuer:
 
     async def _fetch(self, now: float) -> None:
         try:
-            found = await asyncio.to_thread(_published)
-        except (httpx2.HTTPError, jwt.PyJWTError, ValueError, KeyError) as error:  # the keys that we have still hold
+            self._keys = await asyncio.to_thread(_published)
+        except (httpx2.HTTPError, ValueError, KeyError) as error:  # the keys that we have still hold
             log.warning("the identity provider's keys could not be fetched", why=repr(error)[:300])
             return
-        self._keys, self._fetched = {key.key_id: key for key in found}, now
+        self._fetched = now
 
 
-def _published() -> list[jwt.PyJWK]:
+def _published() -> "dict[str | None, PyJWK]":
     with httpx2.Client(timeout=_PATIENCE, follow_redirects=False) as client:
         address = settings().oidc_jwks_url
         if not address:
             discovery = f"{settings().oidc_issuer.rstrip('/')}/.well-known/openid-configuration"
             address = client.get(discovery).raise_for_status().json()["jwks_uri"]
-        return jwt.PyJWKSet.from_dict(client.get(address).raise_for_status().json()).keys
+        return jose.key_set(client.get(address).raise_for_status().content)
 
 
 def _check_times(claims: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ BaseUrl = Annotated[str, AfterValidator(_check_base)]
 class Account(BaseModel):
     """What every account has. A provider's own model adds its credentials, and says its defaults."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)  # as payloads
 
     name: AccountName
     rate: Rate | None = Field(None, description="calls in how much time, by all workers together")

@@ -10,7 +10,7 @@ from tasks.egress import check_url
 class Shape(BaseModel):
     """What is wanted, whoever does it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # most are never used; all payloads and accounts are 3 MB
 
 
 TargetUrl = Annotated[

@@ -40,7 +40,7 @@ providers: dict[str, "Provider[Any]"] = {}
 class Payload(BaseModel):
     """What the payloads of all providers' tasks have in common."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # as tasks.fields.Shape
 
     account: Annotated[
         AccountName | None, Field(description="Whose credentials; by default the account that is named as the provider.")

@@ -1,23 +1,22 @@
-"""Public keys that providers sign with: given by the user, or fetched from the provider's own host and kept for a day."""
+"""Public keys that providers sign with: given by the user, or fetched from the provider's own host and kept for a day.
+
+cryptography takes 13 MB of memory, for who has such sources: it is imported on first use.
+"""
 
 import base64
 import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-import jwt
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-
+from api import jose
 from jobs.errors import Forged, TaskError
 from runtime import clock
 from tasks import http
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from jwt import PyJWK
 
 Read = TypeVar("Read")
 
@@ -34,11 +33,15 @@ def ecdsa(keys: Iterable[str], signature: str, signed: bytes) -> None:
     Raises:
         Forged: none did.
     """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     for key in keys:
-        public = load_der_public_key(base64.b64decode(key))
-        assert isinstance(public, EllipticCurvePublicKey)  # noqa: S101 - looked at when the source was set up
+        public = _curve(key)
+        assert public is not None  # noqa: S101 - looked at when the source was set up
         try:
-            public.verify(_decoded(signature), signed, ECDSA(hashes.SHA256()))
+            public.verify(_decoded(signature), signed, ECDSA(SHA256()))
         except InvalidSignature:
             continue
         return
@@ -47,18 +50,33 @@ def ecdsa(keys: Iterable[str], signature: str, signed: bytes) -> None:
 
 def check_ecdsa(key: str) -> bool:
     """Whether it is such a key."""
+    return _curve(key) is not None
+
+
+def _curve(key: str) -> "EllipticCurvePublicKey | None":
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
     try:
-        return isinstance(load_der_public_key(base64.b64decode(key, validate=True)), EllipticCurvePublicKey)
+        public = load_der_public_key(base64.b64decode(key, validate=True))
     except (ValueError, UnsupportedAlgorithm):
-        return False
+        return None
+    return public if isinstance(public, EllipticCurvePublicKey) else None
 
 
-def rsa(url: str, host: str, signature: str, signed: bytes, digest: hashes.HashAlgorithm) -> None:
+def rsa(url: str, host: str, signature: str, signed: bytes, digest: Literal["SHA1", "SHA256"]) -> None:
     """Hold only if the certificate at the URL made the signature (base64); `host` is a pattern of hosts that may have it.
 
     Raises:
         Forged: it did not, or the URL is no such host's, or nothing usable is there.
     """
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
     if not re.fullmatch(rf"https://{host}/[\w./-]+", url, re.ASCII):
         raise Forged("the certificate is not the provider's")
     certificate = _read(url, x509.load_pem_x509_certificate)
@@ -67,25 +85,25 @@ def rsa(url: str, host: str, signature: str, signed: bytes, digest: hashes.HashA
     if not isinstance(key, RSAPublicKey) or not valid:
         raise Forged("the certificate is of no use")
     try:
-        key.verify(_decoded(signature), signed, PKCS1v15(), digest)
+        key.verify(_decoded(signature), signed, PKCS1v15(), getattr(hashes, digest)())
     except InvalidSignature:
         raise Forged("the signature does not hold") from None
 
 
-def token_key(token: str, url: str) -> jwt.PyJWK:
+def token_key(token: str, url: str) -> "PyJWK":
     """The key of a JSON web key set that signed a token.
 
     Raises:
         Forged: it is not in the set, or there is no set.
     """
     try:
-        wanted = jwt.get_unverified_header(token).get("kid")
-    except jwt.PyJWTError:
+        wanted = jose.key_id(token)
+    except ValueError:
         raise Forged("the token is none") from None
-    for key in _read(url, jwt.PyJWKSet.from_json).keys:  # type: ignore[arg-type]  # it takes what json.loads takes
-        if key.key_id == wanted:
-            return key
-    raise Forged("the token's key is unknown")
+    known = _read(url, jose.key_set)
+    if wanted not in known:
+        raise Forged("the token's key is unknown")
+    return known[wanted]
 
 
 def _read(url: str, read: Callable[[bytes], Read]) -> Read:
@@ -97,7 +115,7 @@ def _read(url: str, read: Callable[[bytes], Read]) -> Read:
             raise Forged(f"the provider's key could not be fetched: {error}") from error
     try:
         found = read(content)
-    except (ValueError, jwt.PyJWTError):
+    except ValueError:
         raise Forged("the provider's key cannot be read") from None
     if len(_fetched) >= _MOST:
         _fetched.clear()

@@ -3,8 +3,6 @@
 import zlib
 from datetime import datetime
 
-from cryptography.hazmat.primitives.hashes import SHA256
-
 from api.hooks import keys
 from api.hooks.post import Post, Setup, Told, dig, kind, text, word
 from api.hooks.proof import fresh
@@ -20,7 +18,7 @@ def paypal(post: Post, setup: Setup) -> list[Told]:
     if post.header("paypal-auth-algo") != "SHA256withRSA":
         raise Forged("no such algorithm")
     signed = f"{transmission}|{time}|{setup.options['webhook_id']}|{zlib.crc32(post.body)}"
-    keys.rsa(post.header("paypal-cert-url"), HOST, post.header("paypal-transmission-sig"), signed.encode(), SHA256())
+    keys.rsa(post.header("paypal-cert-url"), HOST, post.header("paypal-transmission-sig"), signed.encode(), "SHA256")
     try:
         fresh(datetime.fromisoformat(time).timestamp())
     except ValueError:

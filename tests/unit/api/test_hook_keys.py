@@ -34,7 +34,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def prove(url: str = AT_AWS) -> None:
     signature = senders._RSA.sign(SIGNED, senders.padding.PKCS1v15(), SHA256())
-    keys.rsa(url, sns.HOST, b64encode(signature).decode(), SIGNED, SHA256())
+    keys.rsa(url, sns.HOST, b64encode(signature).decode(), SIGNED, "SHA256")
 
 
 def test_a_certificate_is_fetched_once_a_day(fetched: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
