@@ -30,7 +30,8 @@ _OUT = (
 )
 _HINTED = select(_OUT.c.priority, func.count()).group_by(_OUT.c.priority)
 _DUE = line.waiting(Job.parked_at.is_(None), Job.queue == bindparam("queue"), Job.run_at <= bindparam("now", type_=Instant))
-_FIRST_DUE = select(Job.run_at).where(Job.state == State.SCHEDULED, Job.parked_at.is_(None)).order_by(Job.run_at).limit(1)
+_TIMES = select(Job.run_at).where(Job.state == State.SCHEDULED, Job.parked_at.is_(None)).order_by(Job.run_at).limit(1)
+_LATER = _TIMES.where(Job.run_at > bindparam("now", type_=Instant))
 _UNCLAIMED = (
     select(Job.queue).where(Job.state == State.QUEUED, Job.hinted_at < bindparam("before", type_=Instant)).distinct()
 )
@@ -82,9 +83,14 @@ def due_within(session: Session, queue: str, now: datetime, free_for: Sequence[i
     return found
 
 
-def anything_due(now: datetime) -> bool:
-    """Whether any job could run now: an idle scheduler's question."""
-    return any(at <= now for (at,) in ask(_FIRST_DUE))
+def first_due() -> datetime | None:
+    """The first time of all jobs that wait, for it or for room: an idle scheduler's question. None if there is none."""
+    return next((at for (at,) in ask(_TIMES)), None)
+
+
+def next_due(now: datetime) -> datetime | None:
+    """The first time still to come."""
+    return next((at for (at,) in ask(_LATER, now=now)), None)
 
 
 def is_wanting(session: Session, queue: str, free: Iterable[Hold], now: datetime) -> bool:

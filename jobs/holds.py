@@ -12,14 +12,13 @@ from math import ceil
 from uuid import UUID
 
 from sqlalchemy import BindParameter, ColumnElement, bindparam, exists, select, true, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs import line, outbox, queries, ramp, store
 from jobs.model import Cause, Hold, Job
 from jobs.states import State
 from runtime import clock
-from runtime.database import Instant, Unavailable, ask
+from runtime.database import Instant, Unavailable, ask, insert
 
 ANSWER = timedelta(seconds=30)  # a probe that has said nothing for so long is followed by another
 WELL = timedelta(minutes=1)  # after so long without a hold, the next is as short as the first
@@ -187,9 +186,9 @@ def _find(session: Session, account: str) -> Hold | None:
 
 def _row(session: Session, account: str, rate: float | None, why: str = "") -> Hold:
     """The account's hold, locked; a new one only slows the account to its rate."""
-    dialect, now = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite, clock.now()
+    now = clock.now()
     row = {"account": account, "cause": Cause.RATE, "why": why, "since": now, "until": now, "times": 0, "released": 0}
-    session.execute(dialect.insert(Hold).values(row).on_conflict_do_nothing())
+    session.execute(insert(session, Hold).values(row).on_conflict_do_nothing())
     hold = _find(session, account)
     assert hold is not None  # noqa: S101 - it was there, or is now
     hold.rate = rate

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs import outbox
@@ -19,7 +18,7 @@ from jobs.policy import RetryPolicy
 from jobs.submit import Order, submit
 from jobs.timetable import Timetable
 from runtime import clock, metrics
-from runtime.database import EPOCH, ask
+from runtime.database import EPOCH, ask, insert
 
 AT_ONCE = 100  # ticks made in one transaction; what is left comes in the next round
 _VARIABLE = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
@@ -106,9 +105,9 @@ def run_now(session: Session, schedule: Schedule) -> Job:
 _FIRST = select(Schedule.next_at).where(Schedule.next_at.is_not(None)).order_by(Schedule.next_at).limit(1)
 
 
-def anything_due(now: datetime) -> bool:
-    """Whether any schedule has a due time to make into a job: an idle scheduler's question."""
-    return any(at is not None and at <= now for (at,) in ask(_FIRST))
+def next_due() -> datetime | None:
+    """The first due time that is to be made into a job: an idle scheduler's question. None if no schedule has one."""
+    return next((at for (at,) in ask(_FIRST)), None)
 
 
 def due(session: Session, now: datetime) -> Sequence[UUID]:
@@ -184,8 +183,7 @@ def _until(table: Timetable, start: datetime, end: datetime) -> list[datetime]:
 
 
 def _note(session: Session, schedule_id: UUID, at: datetime) -> bool:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    note = dialect.insert(Tick).values(schedule_id=schedule_id, at=at).on_conflict_do_nothing().returning(Tick.at)
+    note = insert(session, Tick).values(schedule_id=schedule_id, at=at).on_conflict_do_nothing().returning(Tick.at)
     return session.execute(note).one_or_none() is not None
 
 

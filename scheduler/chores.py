@@ -1,5 +1,6 @@
 """Everything the scheduler does, and how often: the whole timetable of the house on one page."""
 
+from runtime.settings import settings
 from scheduler import bulk, checkpoint, dispatch, gauges, prune, publish, recurring, rescue
 from scheduler.rounds import Chore
 
@@ -9,7 +10,7 @@ CHORES = (
     Chore("publish", 0.5, publish.publish),  # events of our own
     Chore("forget_holds", 2.0, dispatch.Forget().look),
     Chore("find_lost", 2.0, dispatch.find_lost),  # hints that the broker has lost
-    Chore("rescue", 2.0, rescue.Rescue().look),  # jobs of dead workers
+    Chore("rescue", min(2.0, settings().lease.total_seconds() / 4), rescue.Rescue().look),  # jobs of dead workers
     Chore("expire", 2.0, prune.expire),
     Chore("act", 1.0, bulk.act),  # bulk actions
     Chore("write_back", 1.0, checkpoint.WriteBack().go),  # SQLite's log

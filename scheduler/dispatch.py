@@ -1,21 +1,24 @@
 """From the ledger to the queues: what is due goes out, and hints that the broker lost go out again."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import structlog
 
 from jobs import flow, holds, store
+from jobs.model import Hold
 from runtime import clock, metrics
 from runtime.broker import Lanes
 from runtime.database import snapshot, transaction
 from runtime.publisher import publisher
 from runtime.settings import settings
+from scheduler.rounds import until
 
 log = structlog.get_logger()
 
 _lanes = Lanes()
 MANY, SOON = 50, 0.04  # jobs that left for one queue at once, and the seconds after which it is looked at again
-SELDOM = 0.25  # seconds between looks at all queues
+SELDOM = 0.25  # seconds between looks at all queues while some are busy
 UNSENT = 1.0  # seconds for this process's own hints to leave: on a busy machine they are late, not lost
 UNTOLD = timedelta(seconds=10)  # where the broker only counts its hints, and has too few, those this old are sent again
 
@@ -28,21 +31,21 @@ class Feed:
         self._looked = 0.0  # at all queues, on the monotonic clock
 
     def go(self) -> float | None:
-        """Once over the busy queues, and now and then over all. Returns a short time if one may run empty soon."""
+        """Once over the busy queues, and now and then over all. Returns a short time if one may run empty or be due soon."""
         queues = set(self._busy)
         if clock.monotonic() >= self._looked + SELDOM or not queues:
             self._looked = clock.monotonic()
-            queues |= self._wanting()
+            now, first = clock.now(), flow.first_due()
+            free = [hold for hold in holds.read().values() if holds.allowed(hold, now) > 0]
+            if not queues and not free and (first is None or first > now):  # an idle scheduler asks no more
+                return until(first)
+            queues |= self._wanting(free, now)
         fed = {queue: self._feed(queue) for queue in sorted(queues)}
         self._busy = {queue for queue, count in fed.items() if count >= MANY}
-        return SOON if self._busy else None
+        return SOON if self._busy else until(flow.next_due(clock.now()))
 
-    def _wanting(self) -> set[str]:
-        """An idle scheduler takes no write lock, so it looks first."""
-        now = clock.now()
-        free = [hold for hold in holds.read().values() if holds.allowed(hold, now) > 0]
-        if not free and not flow.anything_due(now):
-            return set()
+    def _wanting(self, free: Sequence[Hold], now: datetime) -> set[str]:
+        """To feed takes the write lock, so it looks first."""
         with snapshot() as session:
             return {q for q in settings().queues if q not in self._busy and flow.is_wanting(session, q, free, now)}
 

@@ -3,15 +3,17 @@
 from jobs import schedules
 from runtime import clock
 from runtime.database import snapshot, transaction
+from scheduler.rounds import until
 
 
-def tick() -> None:
-    """Make the jobs that are due, one transaction a schedule."""
-    now = clock.now()
-    if not schedules.anything_due(now):
-        return
+def tick() -> float | None:
+    """Make the jobs that are due, one transaction a schedule. Returns the seconds until the next is, if there is one."""
+    now, first = clock.now(), schedules.next_due()
+    if first is None or first > now:
+        return until(first)
     with snapshot() as session:
         due = schedules.due(session, now)
     for schedule_id in due:
         with transaction() as session:
             schedules.tick(session, schedule_id, now)
+    return until(schedules.next_due())

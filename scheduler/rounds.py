@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -11,7 +12,9 @@ from runtime import clock, metrics
 
 log = structlog.get_logger()
 
+HANG = 60.0  # seconds without a finished round
 JOIN = 0.05  # seconds by which a chore is done early rather than alone: half as many wakings
+APART = 0.025  # seconds between times at which something is due, at least: what is due soon after goes along
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,12 @@ class Chore:
 
     name: str
     period: float  # seconds
-    do: Callable[[], float | None]  # returns the seconds to its next time, if not the period
+    do: Callable[[], float | None]  # returns the seconds to its next time, if that is before the period is over
+
+
+def until(due: datetime | None) -> float | None:
+    """Seconds to a chore's next time, if something is due before its period is over."""
+    return None if due is None else max(APART, (due - clock.now()).total_seconds())
 
 
 class Round:
@@ -36,7 +44,7 @@ class Round:
             if started >= due - min(JOIN, chore.period / 5):
                 metrics.scheduler_lag.set(max(0.0, started - due) if due else 0.0)
                 rest = self._do(chore)
-                self._next[chore] = clock.monotonic() + (chore.period if rest is None else rest)
+                self._next[chore] = clock.monotonic() + (chore.period if rest is None else min(rest, chore.period))
         return max(0.01, min(self._next.values()) - clock.monotonic())
 
     @staticmethod
@@ -52,9 +60,10 @@ class Round:
 class Hang:
     """Ends the process when no round has been finished for too long, so that its supervisor starts another."""
 
-    def __init__(self, longest: float, leave_process: Callable[[int], None] = os._exit) -> None:
+    def __init__(self, longest: float, leave_process: Callable[[int], object] = os._exit) -> None:
         self._longest, self._leave_process = longest, leave_process
         self._last = clock.monotonic()
+        self._ended = threading.Event()
 
     def fed(self) -> None:
         """A round was finished."""
@@ -64,9 +73,12 @@ class Hang:
         """Watch, from a thread of its own."""
         threading.Thread(target=self._watch, name="hang-watchdog", daemon=True).start()
 
+    def end(self) -> None:
+        """Watch no more: there will be no further round."""
+        self._ended.set()
+
     def _watch(self) -> None:
-        rest = threading.Event()
-        while not rest.wait(self._longest / 4):
+        while not self._ended.wait(self._longest / 4):
             self.look()
 
     def look(self) -> None:

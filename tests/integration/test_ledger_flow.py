@@ -16,6 +16,8 @@ from jobs.states import State
 from jobs.submit import submit
 from runtime.broker import Hint
 from runtime.database import snapshot, transaction
+from scheduler import dispatch
+from scheduler.rounds import APART
 from tests import make
 from tests.clock import Clock
 
@@ -130,6 +132,23 @@ def test_a_delayed_job_waits_in_the_ledger(clock: Clock, sent: list[Hint]) -> No
     assert (job.state, sent) == (State.SCHEDULED, [])
     clock.advance(timedelta(days=400))
     assert feed(clock) == 1
+
+
+def test_the_scheduler_rests_until_the_next_job_is_due(clock: Clock, sent: list[Hint]) -> None:
+    its = dispatch.Feed()
+    assert its.go() is None, "there is none"
+    with transaction() as session:
+        make.job(session, run_at=clock.now() + timedelta(seconds=30))
+        make.job(session, run_at=clock.now() + timedelta(seconds=0.1))
+        queues.pause(session, "cpu")
+        make.job(session, queue="cpu", run_at=clock.now() - timedelta(seconds=9))
+    assert its.go() == pytest.approx(0.1), "one that waits for something else does not count"
+    clock.advance(0.1)
+    assert (its.go(), len(sent)) == (pytest.approx(29.9), 1)
+    clock.advance(29.9 - APART / 2)
+    assert (its.go(), len(sent)) == (APART, 1), "so that those that are due together go together"
+    clock.advance(APART)
+    assert (its.go(), len(sent)) == (None, 2)
 
 
 def test_a_paused_queue_is_not_fed_and_takes_no_new_job(clock: Clock, sent: list[Hint]) -> None:

@@ -16,6 +16,7 @@ from jobs.states import State
 from jobs.timetable import Timetable
 from runtime.broker import Hint
 from runtime.database import snapshot, transaction
+from scheduler import recurring
 from tests import make
 from tests.clock import START, Clock
 
@@ -188,6 +189,15 @@ def test_a_large_catch_up_comes_in_rounds(made: Made, clock: Clock, monkeypatch:
     clock.advance(25 * MINUTE)
     assert [tick(schedule, clock) for _ in range(4)] == [10, 10, 5, 0]
     assert ticks() == {START + number * MINUTE: True for number in range(1, 26)}
+
+
+def test_the_scheduler_rests_until_the_next_due_time(made: Made, clock: Clock) -> None:
+    assert recurring.tick() is None, "there is none"
+    made()
+    assert recurring.tick() == pytest.approx(60)
+    clock.advance(60)
+    assert recurring.tick() == pytest.approx(60)
+    assert len(jobs()) == 1
 
 
 def test_an_interval_counts_from_its_anchor_and_does_not_drift(made: Made, clock: Clock) -> None:

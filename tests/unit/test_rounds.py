@@ -1,8 +1,11 @@
 """The scheduler's round: chores that are nearly due are done in one waking, and none is late for it."""
 
+from datetime import timedelta
 from itertools import pairwise
 
-from scheduler.rounds import Chore, Round
+import pytest
+
+from scheduler.rounds import APART, Chore, Round, until
 from tests.clock import Clock
 
 
@@ -28,3 +31,15 @@ def test_chores_that_are_due_about_the_same_time_share_a_waking(clock: Clock) ->
         gaps = [after - before for before, after in pairwise(times)]
         assert period * 0.75 < min(gaps)
         assert max(gaps) <= period + 0.02
+
+
+def test_a_chore_comes_again_when_something_is_due_and_no_later_than_its_period(clock: Clock) -> None:
+    due = clock.now() + timedelta(seconds=0.1)
+    round_ = Round([Chore("feed", 0.25, lambda: until(due))])
+    assert round_.go() == pytest.approx(0.1)
+    clock.advance(0.1)
+    assert round_.go() == pytest.approx(APART), "it is late: not without a rest"
+    due += timedelta(days=1)
+    clock.advance(APART)
+    assert round_.go() == pytest.approx(0.25), "something nearer may come in"
+    assert until(None) is None
