@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from api.waits import LedgerBusy, Waits
 from jobs.veil import VeiledSession
+from runtime.calls import Call, Do, Then, alone
 from runtime.database import Unavailable, snapshot
-from runtime.group_commit import Call, Do, GroupCommit, Then, alone, writers
+from runtime.group_commit import GroupCommit, writers
 
 Answer = TypeVar("Answer")
 

@@ -1,85 +1,24 @@
-"""The moves of an attempt: from a hint's claim to the record of how it ended. Those that come together go together."""
+"""How attempts end, recorded: each by a move of its job. Those that succeed together are recorded together."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, case, exists, func, insert, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, case, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from jobs import outbox, tally
-from jobs.model import Attempt, Job, Queue
+from jobs.claims import TAKEN, Claim, Taken
+from jobs.model import Attempt, Job
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
-from jobs.states import CLAIM, FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUCCEED, Ending, Move, State
+from jobs.states import FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUCCEED, Ending, Move, State
 from jobs.store import move, one
 from runtime import metrics
 from runtime.database import Instant, after_commit
-from runtime.listed import listed, paired, written
+from runtime.listed import paired, written
 from runtime.prepared import Prepared
-
-
-class Claim(NamedTuple):
-    """The right to run one attempt: worthless once the row has a higher epoch."""
-
-    job_id: UUID
-    epoch: int
-    worker: UUID
-
-
-class Taken(NamedTuple):
-    """A claimed job: what its attempt needs of the row."""
-
-    worker: UUID
-    started_at: datetime
-    id: UUID
-    epoch: int
-    tenant: str
-    task: str
-    queue: str
-    callback: str | None
-    payload: Any
-    account: str | None
-    retry: dict[str, Any]
-    timeout: timedelta
-    attempt: int
-    budget_from: int
-    budget_at: datetime
-    crashes: int
-    run_at: datetime
-    request_id: str | None
-    traceparent: str | None
-
-    @property
-    def claim(self) -> Claim:
-        """The right to run it."""
-        return Claim(self.id, self.epoch, self.worker)
-
-
-_TAKEN = tuple(getattr(Job, name) for name in Taken._fields)
-_PAUSED = exists().where(Queue.name == Job.queue, Queue.paused_at.is_not(None))
-_CLAIMABLE = (  # locked in one order; what another has locked is about to move, and its hint is stale
-    select(Job.id)
-    .where(Job.id.in_(listed("wanted")), Job.state.in_(CLAIM.sources), ~_PAUSED)
-    .where(Job.expires_at.is_(None) | (Job.expires_at > bindparam("at", type_=Instant)) | (Job.attempt > 0))
-    .order_by(Job.id)
-    .with_for_update(skip_locked=True)
-)
-_CLAIM = (
-    update(Job)
-    .where(Job.id.in_(_CLAIMABLE), Job.state.in_(CLAIM.sources))
-    .values(
-        state=CLAIM.target, parked_at=None, waits_for=None, progress=None,
-        epoch=Job.epoch + 1, attempt=Job.attempt + 1, worker=bindparam("claimant"), started_at=bindparam("at"),
-    )
-    .returning(*_TAKEN[2:])
-)  # fmt: skip
-
-_BEGIN = insert(Attempt).from_select(
-    ("job_id", "epoch", "number", "worker", "started_at"),
-    select(Job.id, Job.epoch, Job.attempt, Job.worker, Job.started_at).where(Job.id.in_(listed("claimed"))),
-)
 
 _ENDED = paired("ended")
 _SUCCEEDED = select(Job.id, Job.epoch).where(tuple_(Job.id, Job.epoch).in_(_ENDED), Job.state == State.SUCCEEDED)
@@ -89,36 +28,27 @@ _HELD = (  # locked in one order
     .order_by(Job.id)
     .with_for_update()
 )
-_SUCCEED = (
+_SUCCEED = Prepared(
     update(Job)
     .where(Job.id.in_(_HELD))
     .values(
         state=SUCCEED.target, parked_at=None, worker=None,
         finished_at=bindparam("at"), result=None, error=None, error_class=None,
-    )
+    ),
+    "ended", "at",
 )  # fmt: skip
 _RESULT = Prepared(update(Job).where(Job.id == bindparam("job")).values(result=bindparam("returned")), "job", "returned")
-_END = (
+_END = Prepared(
     update(Attempt)
     .where(tuple_(Attempt.job_id, Attempt.epoch).in_(_ENDED))
-    .values(finished_at=bindparam("at"), outcome=Ending.SUCCEEDED)
-)
-
-
-def claim_all(session: Session, job_ids: Iterable[UUID], worker: UUID, now: datetime) -> dict[UUID, Taken]:
-    """Take queued jobs, each for one attempt; left out are those not there to be taken (a stale hint, a paused queue)."""
-    connection = session.connection()
-    asked = {"wanted": list(job_ids), "claimant": worker, "at": now}
-    taken = [Taken(worker, now, *row) for row in connection.execute(_CLAIM, asked)]
-    if taken:
-        connection.execute(_BEGIN, {"claimed": [job.id for job in taken]})
-        after_commit(session, partial(tally.waits, [(job.queue, now - job.run_at) for job in taken]))
-    return {job.id: job for job in taken}
+    .values(finished_at=bindparam("at"), outcome=Ending.SUCCEEDED),
+    "ended", "at",
+)  # fmt: skip
 
 
 def held(session: Session, claim: Claim) -> Taken | None:
     """The job that a claim is about; None if the claim has been overtaken."""
-    row = session.execute(select(*_TAKEN).where(*_held(claim))).one_or_none()
+    row = session.execute(select(*TAKEN).where(*_held(claim))).one_or_none()
     return None if row is None else Taken(*row)
 
 
@@ -135,7 +65,7 @@ def _succeed_quietly(session: Session, ended: Sequence[tuple[Taken, Succeeded]],
         return set()
     connection, jobs = session.connection(), [job for job, _ in ended]
     pairs = _pairs(jobs)
-    if connection.execute(_SUCCEED, {"ended": pairs, "at": now}).rowcount != len(jobs):
+    if _SUCCEED.execute(connection, [(pairs, now)]) != len(jobs):
         those = {tuple(row) for row in connection.execute(_SUCCEEDED, {"ended": pairs})}
         jobs = [job for job in jobs if (job.id, job.epoch) in those]
         pairs = _pairs(jobs)
@@ -143,7 +73,7 @@ def _succeed_quietly(session: Session, ended: Sequence[tuple[Taken, Succeeded]],
     if results := [(job.id, verdict.result) for job, verdict in ended if verdict.result is not None and job.id in recorded]:
         _RESULT.execute(connection, results)
     if jobs:
-        connection.execute(_END, {"ended": pairs, "at": now})
+        _END.execute(connection, [(pairs, now)])
         after_commit(session, partial(tally.successes, jobs, now))
     return recorded
 

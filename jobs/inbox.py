@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from jobs.arrival import Arrival
 from jobs.errors import EventNotFound
 from jobs.model import Event, Job
+from runtime.database import insert
 
 Row = dict[str, Any]
 
@@ -52,8 +52,7 @@ def put(session: Session, rows: Sequence[Row]) -> set[UUID]:
     """Insert what is new; returns the ids of that."""
     if not rows:
         return set()
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    once = dialect.insert(Event).on_conflict_do_nothing().returning(Event.id)
+    once = insert(session, Event).on_conflict_do_nothing().returning(Event.id)
     in_order = sorted(rows, key=lambda row: (row["source"], row["source_id"]))  # two batches must not lock crosswise
     return set(session.connection().scalars(once, in_order))
 

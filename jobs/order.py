@@ -39,9 +39,9 @@ class Unique:
     on_conflict: OnConflict = OnConflict.RETURN
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # frozen, each of its fields would be set by a call: five times as long
 class Order:
-    """A job to be made."""
+    """A job to be made. Not to be changed."""
 
     task: str
     payload: Any

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from tenacity import RetryCallState, Retrying, wait_chain, wait_exponential, wait_fixed, wait_random_exponential
 from tenacity.wait import wait_base
 
 from runtime.duration import Duration
+from runtime.stored_json import Written
 
 Span = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=365))]
 
@@ -80,7 +81,7 @@ class RetryPolicy(BaseModel):
     ] = "retry"
 
     @property
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Written:
         """As rows hold it. All who ask get the same, so it is not to be changed."""
         return _as_json(self)
 
@@ -90,5 +91,5 @@ class RetryPolicy(BaseModel):
 
 
 @lru_cache(maxsize=1000)
-def _as_json(policy: RetryPolicy) -> dict[str, Any]:
-    return policy.model_dump(mode="json")
+def _as_json(policy: RetryPolicy) -> Written:
+    return Written(policy.model_dump(mode="json"))

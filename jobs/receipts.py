@@ -24,7 +24,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 from tenacity import retry, retry_if_exception_type, wait_exponential
 
-from jobs.attempts import Claim
+from jobs.claims import Claim
 from jobs.errors import LeaseLost, Transient
 from jobs.model import Attempt, Job, Receipt
 from jobs.states import Ending

@@ -144,12 +144,17 @@ class _Joined(Session):
 
 @contextmanager
 def transaction(
-    *, before_commit: Callable[[], None] | None = None, lasting: bool = True, on: sa.Connection | None = None
+    *,
+    before_commit: Callable[[], None] | None = None,
+    lasting: bool = True,
+    on: sa.Connection | None = None,
+    outlast: Callable[[str | None], object] | None = None,
 ) -> Iterator[Session]:
     """One transaction: committed at the end, rolled back on any exception; then what was asked for `after_commit`.
 
     One that is not `lasting` survives the death of any process, but not that of the machine SQLite is on: it does not wait
-    for the disk. What follows it and lasts makes it last too. `on`: the connection, if it is not to be any.
+    for the disk. What follows it and lasts makes it last too. `on`: the connection, if it is not to be any. `outlast`: what
+    is called with the log, in the place of `sqlite.outlast`, if the disk is to be waited for.
     """
     with engine().connect() if on is None else nullcontext(on) as connection:
         with connection.begin(), _Joined(connection) as session:
@@ -163,7 +168,7 @@ def transaction(
         for callback in session.info.pop("after_commit", ()):
             callback()
         if session.info["lasting"] and connection.dialect.name == "sqlite":
-            sqlite.outlast(connection)
+            (outlast or sqlite.outlast)(connection.info["log"])
 
 
 class Seat:
@@ -175,13 +180,19 @@ class Seat:
         self._kept: sa.Connection | None = None
 
     @contextmanager
-    def transaction(self, *, before_commit: Callable[[], None] | None = None, lasting: bool = True) -> Iterator[Session]:
+    def transaction(
+        self,
+        *,
+        before_commit: Callable[[], None] | None = None,
+        lasting: bool = True,
+        outlast: Callable[[str | None], object] | None = None,
+    ) -> Iterator[Session]:
         """See `transaction`."""
         if self._kept is None or self._kept.engine is not engine():
             self.close()
             self._kept = engine().connect() if engine().dialect.name == "sqlite" else None
         try:
-            with transaction(before_commit=before_commit, lasting=lasting, on=self._kept) as session:
+            with transaction(before_commit=before_commit, lasting=lasting, on=self._kept, outlast=outlast) as session:
                 yield session
         except BaseException:
             self.close()  # a failed COMMIT leaves it within the transaction; the pool rolls back what it is given

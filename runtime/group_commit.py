@@ -1,10 +1,9 @@
 """Writes that wait together are committed together: one transaction, no timer, and no wait where somebody waits."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from functools import partial
 from math import inf
 from operator import attrgetter
 from queue import Empty, SimpleQueue
@@ -13,8 +12,10 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy.orm import Session
 
-from runtime import clock
+from runtime import clock, sqlite
+from runtime.calls import Awaited, Call, Do, Overtaken, alone
 from runtime.database import Seat, Unavailable, after_commit, engine
+from runtime.disk import Disk
 
 log = structlog.get_logger()
 
@@ -23,73 +24,12 @@ GATHER = 0.01  # seconds between a commit and the next, if all that waits is pat
 FIRST_REST, LONGEST_REST = 0.1, 2.0  # seconds between tries of a call that insists, while the database is away
 
 
-QueuedCall = TypeVar("QueuedCall", bound="Call")
-
-
-class Overtaken(Exception):
-    """Someone gave a call up while its transaction was open."""
-
-
-Do = Callable[[Session, list[Any]], Sequence[Any]]
-"""What a call does: it answers for each item, with an exception for one that it refuses."""
-Then = Callable[[Any], object]
-"""What hears the answer of a call, or an exception, in a thread that has other work to do."""
-
-
-@dataclass(eq=False, slots=True)
-class Call:
-    """A change that waits for its turn."""
-
-    do: Do
-    item: Any
-    then: Then
-    row: str = ""
-    insists: bool = False
-    lasting: bool = True  # see `transaction`
-    patient: bool = False  # nobody waits for it: it can share the next commit, if one has just been
-    given_up: bool = False
-
-    def is_wanted(self) -> bool:
-        """Whether its caller still waits; from then on it cannot cancel."""
-        return True
-
-    def end(self, answer: Any) -> None:
-        """Tell what became of it."""
-        try:
-            self.then(answer)
-        except Exception:
-            log.exception("an answer was not taken")
-
-
-class Awaited(Call):
-    """A call whose answer can be waited for."""
-
-    __slots__ = ("answer",)
-
-    def __init__(self, do: Do, item: Any, row: str = "", *, insists: bool = False) -> None:
-        self.answer: Future[Any] = Future()
-        super().__init__(do, item, self._keep, row, insists)
-
-    def is_wanted(self) -> bool:
-        return self.answer.running() or self.answer.set_running_or_notify_cancel()
-
-    def _keep(self, answer: Any) -> None:
-        if isinstance(answer, BaseException):
-            self.answer.set_exception(answer)
-        else:
-            self.answer.set_result(answer)
-
-
-def alone(session: Session, changes: list[Callable[[Session], Any]]) -> list[Any]:
-    """The `do` of changes that have nothing in common."""
-    return [change(session) for change in changes]
-
-
 def writers() -> int:
     """How many threads write best: one on SQLite, which has one writer, so that none fights for its lock; else a few."""
     return 1 if engine().dialect.name == "sqlite" else 4
 
 
+QueuedCall = TypeVar("QueuedCall", bound=Call)
 _row = attrgetter("row")
 
 
@@ -130,10 +70,10 @@ class GroupCommit:
 
     def _run(self) -> None:
         again, rest, is_last = list[Call](), FIRST_REST, False
-        with closing(Seat()) as seat:
+        with closing(Seat()) as seat, closing(Disk()) as disk:
             while again or not is_last:
                 calls, is_last = self._take(again, is_last)
-                again = self._commit(sorted((call for call in calls if call.is_wanted()), key=_row), seat)
+                again = self._commit(sorted((call for call in calls if call.is_wanted()), key=_row), seat, disk)
                 if again:
                     threading.Event().wait(rest)
                     rest = min(2 * rest, LONGEST_REST)
@@ -153,28 +93,42 @@ class GroupCommit:
                     patient = patient and call.patient
         return calls, is_last
 
-    def _commit(self, calls: list[Call], seat: Seat) -> list[Call]:
+    def _commit(self, calls: list[Call], seat: Seat, disk: Disk) -> list[Call]:
         """Commit the calls and give their answers. Returns those that must be tried again."""
         while calls := [call for call in calls if not call.given_up]:
+            logs: list[str | None] = []
             try:
-                answers = self._transact(calls, seat)
+                answers = self._transact(calls, seat, logs.append)
+                if logs and self._waiting.empty():  # nobody is held up: another thread for it would only take time
+                    sqlite.outlast(logs.pop())
             except Overtaken:
                 continue  # rolled back; once more without the one that was given up
             except BaseException as error:  # noqa: BLE001 - the commit failed, so nobody's change is stored: each is told
-                again = [call for call in calls if call.insists and isinstance(error, Unavailable)]
-                for call in calls:
-                    if call not in again:
-                        call.end(error)
-                return again
+                return _refuse(calls, error)
             self._committed = clock.monotonic()
-            for call in calls:
-                call.end(answers[call])
+            tell = partial(self._tell, answers)
+            if logs:
+                disk.wait(logs.pop(), tell)
+            else:
+                tell(None)
             break
         return []
 
+    def _tell(self, answers: dict[Call, Any], failure: Exception | None) -> None:
+        """Give the answers of what was committed, unless the disk has failed it."""
+        if failure is None:
+            for call, answer in answers.items():
+                call.end(answer)
+        else:
+            for call in _refuse(answers, failure):
+                self._waiting.put(call)
+
     @staticmethod
-    def _transact(calls: list[Call], seat: Seat) -> dict[Call, Any]:
-        """What becomes of the calls: all at once without savepoints; if one raises, once more with them."""
+    def _transact(calls: list[Call], seat: Seat, outlast: Callable[[str | None], object]) -> dict[Call, Any]:
+        """What becomes of the calls: all at once without savepoints; if one raises, once more with them.
+
+        `outlast` is called with the log for whose sake the disk has to be waited for, if it has.
+        """
         groups: dict[Any, list[Call]] = {}
         for call in calls:
             groups.setdefault(call if call.do is alone else call.do, []).append(call)
@@ -189,7 +143,7 @@ class GroupCommit:
             stored = True
 
         try:
-            with seat.transaction(before_commit=check, lasting=lasting) as session:
+            with seat.transaction(before_commit=check, lasting=lasting, outlast=outlast) as session:
                 after_commit(session, note)
                 answers: dict[Call, Any] = {}
                 for group in groups.values():
@@ -202,8 +156,17 @@ class GroupCommit:
         except Exception:
             if stored or len(calls) == 1:
                 raise
-        with seat.transaction(before_commit=check) as session:
+        with seat.transaction(before_commit=check, outlast=outlast) as session:
             return {call: answer for group in groups.values() for call, answer in _done_apart(session, group)}
+
+
+def _refuse(calls: Iterable[Call], error: BaseException) -> list[Call]:
+    """Tell what went wrong. Returns those that must be tried again, and hear nothing of it."""
+    again = [call for call in calls if call.insists and isinstance(error, Unavailable)]
+    for call in calls:
+        if call not in again:
+            call.end(error)
+    return again
 
 
 def _done(session: Session, calls: list[Call]) -> Iterator[tuple[Call, Any]]:

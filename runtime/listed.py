@@ -14,11 +14,11 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
-Item = UUID | tuple[UUID, int]
+Item = UUID | str | tuple[UUID, int]
 
 
 class _List(TypeDecorator[Iterable[Item] | str]):
-    """Ids, or lists that begin with one, as JSON."""
+    """Ids, or pairs that begin with one, as JSON."""
 
     impl = sa.String
     cache_ok = True
@@ -28,8 +28,14 @@ class _List(TypeDecorator[Iterable[Item] | str]):
 
 
 def written(values: Iterable[Item]) -> str:
-    """A list as its parameter. For several statements it is written once."""
-    return json.dumps([each.hex if isinstance(each, UUID) else (each[0].hex, each[1]) for each in values])
+    """A list as its parameter. For several statements it is written once. An id may be as a driver returned it."""
+    return json.dumps([_plain(each) for each in values])
+
+
+def _plain(item: Item) -> str | tuple[str, int]:
+    if isinstance(item, UUID):
+        return item.hex
+    return item if isinstance(item, str) else (item[0].hex, item[1])
 
 
 class _Each(FunctionElement[Any]):

@@ -1,6 +1,6 @@
-"""Statements of many rows, past SQLAlchemy's way through each: it makes a dictionary and a list of every parameter."""
+"""Statements past SQLAlchemy's way through each value and row: it makes dictionaries, lists and objects of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -9,19 +9,43 @@ from sqlalchemy.sql.expression import ClauseElement
 
 
 class Prepared:
-    """An INSERT or UPDATE whose `bindparam`s are filled from rows, in the order of their names."""
+    """A statement whose `bindparam`s are filled from rows, in the order of their names."""
 
     def __init__(self, statement: ClauseElement, *names: str) -> None:
-        self._statement = statement
+        self.statement = statement
         self._names = names
         self._made: WeakKeyDictionary[Dialect, _Made] = WeakKeyDictionary()
 
     def execute(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> int:
         """Execute it once for each row. Returns how many rows of the table it changed."""
-        made = self._made.get(connection.dialect)
-        if made is None:
-            made = self._made[connection.dialect] = _Made(self._statement, self._names, connection.dialect)
+        made = self._for(connection.dialect)
         return connection.exec_driver_sql(made.text, made.parameters(rows)).rowcount
+
+    def returned(self, connection: Connection, *values: Any) -> "Returned":
+        """Execute it once. What it returns is still to be read."""
+        made = self._for(connection.dialect)
+        (parameters,) = made.parameters([values])
+        result = connection.exec_driver_sql(made.text, parameters)
+        made.describe(result.cursor.description, connection.dialect)
+        return Returned(result.all(), made)
+
+    def _for(self, dialect: Dialect) -> "_Made":
+        made = self._made.get(dialect)
+        if made is None:
+            made = self._made[dialect] = _Made(self.statement, self._names, dialect)
+        return made
+
+
+class Returned:
+    """Rows as the driver gave them. To read them takes its time, for which a transaction need not be open."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]], made: "_Made") -> None:
+        self.rows = rows
+        self._made = made
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        """The rows as the statement's types have them."""
+        return map(self._made.read, self.rows)
 
 
 class _Made:
@@ -33,6 +57,8 @@ class _Made:
         constant = compiled.construct_params(dict.fromkeys(names))
         if unknown := {*names} - constant.keys():
             raise ValueError(f"no such parameters: {sorted(unknown)}")
+        if "POSTCOMPILE" in self.text:
+            raise ValueError("a list of parameters is written anew at each execution")
         self._keys: list[str] | None = None if compiled.positional else list(constant)
         binds = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
         process = {name: kind.bind_processor(dialect) or _as_it_is for name, kind in binds.items()}
@@ -45,6 +71,8 @@ class _Made:
             for place, name in enumerate(in_order)
             if name in names and process[name] is not _as_it_is
         ]
+        self._types = [column.type.dialect_impl(dialect) for column in getattr(statement, "exported_columns", ())]
+        self._reads: list[tuple[int, Any]] | None = None
 
     def parameters(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
         """Those of the rows, for the driver."""
@@ -56,6 +84,20 @@ class _Made:
         for place, make, even_of_none in self._makes:
             if even_of_none or values[place] is not None:
                 values[place] = make(values[place])
+        return values
+
+    def describe(self, columns: Sequence[Any], dialect: Dialect) -> None:
+        """Hear of which types of the driver the columns are that it returns; of SQLite's, of none."""
+        if self._reads is None:
+            pairs = zip(self._types, columns, strict=True)
+            reads = [kind.result_processor(dialect, column[1]) for kind, column in pairs]
+            self._reads = [(place, read) for place, read in enumerate(reads) if read is not None]
+
+    def read(self, row: Sequence[Any]) -> list[Any]:
+        """What the driver returned, as the types of its columns have it."""
+        values = list(row)
+        for place, read in self._reads or ():
+            values[place] = read(values[place])
         return values
 
 

@@ -24,24 +24,26 @@ def install(engine: sa.Engine, patience: float) -> None:
     event.listen(engine, "begin", partial(_begin, patience=patience))
 
 
-def outlast(connection: sa.Connection) -> None:
+def outlast(log: str | None) -> None:
     """Wait until the disk has all that was committed so far: then it survives a power cut, not only the end of processes.
 
     What `synchronous=FULL` does within a commit, while it holds the write lock; after the commit nobody else waits for it.
-    The connection is one that has committed: while it is open, its log is not replaced (https://sqlite.org/walformat.html).
+    `log` is the `info["log"]` of a connection that has committed and is open: its log is not replaced meanwhile
+    (https://sqlite.org/walformat.html). None: there is none, and the commit itself has waited.
 
     Raises:
         sqlalchemy.exc.OperationalError: the disk failed, as within a commit; all processes see what was committed.
     """
-    if log := connection.info["log"]:
+    if log is None:
+        return
+    try:
+        opened = os.open(log, os.O_RDONLY)
         try:
-            opened = os.open(log, os.O_RDONLY)
-            try:
-                _sync(opened)
-            finally:
-                os.close(opened)
-        except OSError as error:
-            raise sa.exc.OperationalError(f"fdatasync {log}", None, error) from error
+            _sync(opened)
+        finally:
+            os.close(opened)
+    except OSError as error:
+        raise sa.exc.OperationalError(f"fdatasync {log}", None, error) from error
 
 
 def write_back(engine: sa.Engine) -> int:

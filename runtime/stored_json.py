@@ -1,9 +1,19 @@
 """How values are stored as JSON, and read again."""
 
 import json
+from functools import cached_property
 from typing import Any
 
 import pydantic_core
+
+
+class Written(dict[str, Any]):
+    """What is stored again and again, and never changed: it is made text once."""
+
+    @cached_property
+    def text(self) -> str:
+        """It, as it is stored."""
+        return _encode(self)
 
 
 def from_json(text: str) -> Any:
@@ -21,6 +31,8 @@ def to_json(value: Any) -> str:
     Raises:
         ValueError, TypeError: it cannot be.
     """
+    if isinstance(value, Written):
+        return value.text
     if value or not isinstance(value, list | dict):
         return _encode(value)
     return "[]" if isinstance(value, list) else "{}"  # as most tags and metadata are: the encoder's start takes longest

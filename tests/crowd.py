@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx2
 
 from jobs import attempts
-from jobs.attempts import Claim
+from jobs.claims import Claim
 from jobs.outcome import Verdict
 from runtime.database import transaction
 from tests import make

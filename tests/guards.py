@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 
 from jobs.model import Job, Worker
 from jobs.states import State
+from runtime.listed import listed
+from runtime.prepared import Prepared
 
 ROOT = Path(__file__).parents[1]
 LEDGER = "tests/integration/test_ledger"
@@ -52,8 +54,8 @@ GUARDS = (
     ),
     Guard(
         "only a queued job can be claimed",
-        "jobs.attempts:_CLAIM",
-        lambda claim: _claim_anything(claim.exported_columns),
+        "jobs.claims:_CLAIM",
+        lambda claim: _claim_anything(claim.statement.exported_columns),
         f"{LEDGER}_moves.py::test_every_move_from_every_state",
     ),
     Guard(
@@ -127,8 +129,9 @@ GUARDS = (
 
 def _claim_anything(returned: Any) -> Any:
     taken = {"state": State.RUNNING, "epoch": Job.epoch + 1, "attempt": Job.attempt + 1, "finished_at": None, "reason": None}
-    by = {"worker": sa.bindparam("claimant"), "started_at": sa.bindparam("at")}
-    return sa.update(Job).where(Job.id.in_(sa.bindparam("wanted", expanding=True))).values(taken | by).returning(*returned)
+    by: dict[str, Any] = {"worker": sa.bindparam("claimant"), "started_at": sa.bindparam("at")}
+    statement = sa.update(Job).where(Job.id.in_(listed("wanted"))).values(taken | by).returning(*returned)
+    return Prepared(statement, "wanted", "claimant", "at")
 
 
 def _as_held_now(session: Session, ended: Any) -> Any:

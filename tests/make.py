@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from uuid_utils.compat import uuid7
 
-from jobs import attempts, flow, liveness, schedules, store
-from jobs.attempts import Claim, Taken
+from jobs import attempts, claims, flow, liveness, schedules, store
+from jobs.claims import Claim, Taken
 from jobs.model import Base, Job, Schedule
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import Reason, State
@@ -80,7 +80,7 @@ def job(session: Session, state: State = State.SCHEDULED, worker_id: UUID | None
 
 def claim(session: Session, job_id: UUID, worker_id: UUID, now: datetime) -> Job | None:
     """The job's row, if the worker could claim it."""
-    taken = attempts.claim_all(session, [job_id], worker_id, now)
+    taken = claims.claim_all(session, [job_id], worker_id, now).jobs
     return session.get(Job, job_id, populate_existing=True) if taken else None
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from jobs import attempts, liveness, queries, store
-from jobs.attempts import Taken
+from jobs import claims, liveness, queries, store
+from jobs.claims import Taken
 from jobs.model import Attempt, Job, Receipt
 from jobs.outcome import Verdict
 from jobs.states import State
@@ -80,4 +80,4 @@ class Trial(Generic[Tried]):
         with transaction() as session:
             session.execute(sa.update(Job).where(Job.id == job_id).values(run_at=now))
             store.release(session, [job_id], now)
-            return attempts.claim_all(session, [job_id], self.member.id, now)[job_id]
+            return claims.claim_all(session, [job_id], self.member.id, now).jobs[job_id]

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from pydantic_core import to_jsonable_python
 
-from jobs.attempts import Taken
+from jobs.claims import Taken
 from jobs.errors import Cancelled, Invalid, LeaseLost, Rejected, TaskError, TimedOut
 from jobs.outcome import Stopped, Succeeded, Verdict, describe, judge
 from jobs.policy import RetryPolicy

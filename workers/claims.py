@@ -7,10 +7,10 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from jobs import attempts
-from jobs.attempts import Taken
+from jobs import claims
+from jobs.claims import Claimed, Taken
 from runtime import clock, metrics
-from runtime.database import Unavailable, must_last
+from runtime.database import Unavailable, after_commit, must_last
 from workers import writes
 from workers.member import Member, give_back
 
@@ -34,19 +34,22 @@ def begin(job_ids: Sequence[UUID], member: Member, then: Callable[[list[Taken | 
     writes.send(_claim_all, (member.id, job_ids), lambda found: then(_taken(found, job_ids, member)), lasting=False)
 
 
-def _taken(found: list[Taken | None] | BaseException, job_ids: Sequence[UUID], member: Member) -> list[Taken | None]:
-    if isinstance(found, BaseException):
+def _taken(found: Claimed | BaseException, job_ids: Sequence[UUID], member: Member) -> list[Taken | None]:
+    """Each job goes to the first hint of it, whoever else asked for it in the same transaction; a second one is stale."""
+    jobs: list[Taken | None] = [None] * len(job_ids)
+    if isinstance(found, Claimed):
+        jobs = [found.jobs.pop(job_id, None) for job_id in job_ids]
+    else:
         member.doubts.update(job_ids)
         if isinstance(found, Unavailable):
             log.warning("not claimed: the database is away", jobs=len(job_ids), error=str(found)[:300])
         else:  # a slot is never lost to a bug
             log.error("not claimed", jobs=len(job_ids), exc_info=found)
-        found = [None] * len(job_ids)
-    missed = [job_id for job_id, job in zip(job_ids, found, strict=True) if job is None]
+    missed = [job_id for job_id, job in zip(job_ids, jobs, strict=True) if job is None]
     if missed:
         member.roll.let_go(missed)
         metrics.hints_stale.inc(len(missed))
-    return found
+    return jobs
 
 
 def take(job_id: UUID | None, member: Member) -> Taken | None:
@@ -75,13 +78,14 @@ def put_back(jobs: Iterable[Taken], member: Member) -> None:
             member.roll.let_go([job.id])
 
 
-def _claim_all(session: Session, asked: Sequence[tuple[UUID, Sequence[UUID]]]) -> list[list[Taken | None]]:
-    """Each job goes to the first hint of it; a second one is stale.
-
-    A claim need not outlive the machine, since its worker does not; unless after a lost one the job may not run again.
-    """
+def _claim_all(session: Session, asked: Sequence[tuple[UUID, Sequence[UUID]]]) -> list[Claimed]:
+    """A claim need not outlive the machine, since its worker does not; unless after a lost one the job may not run again."""
     worker = asked[0][0]  # a process is one member
-    found = attempts.claim_all(session, {job_id for _, wanted in asked for job_id in wanted}, worker, clock.now())
-    if any(job.retry["on_unknown"] != "retry" for job in found.values()):
-        must_last(session)
-    return [[found.pop(job_id, None) for job_id in wanted] for _, wanted in asked]
+    claimed = claims.claim_all(session, {job_id for _, wanted in asked for job_id in wanted}, worker, clock.now())
+
+    def keep() -> None:
+        if any(job.retry["on_unknown"] != "retry" for job in claimed.jobs.values()):
+            must_last(session)
+
+    after_commit(session, keep)
+    return [claimed] * len(asked)

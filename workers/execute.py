@@ -8,7 +8,7 @@ from celery import Task as CeleryTask
 from celery.exceptions import Ignore, Retry
 
 from jobs import liveness
-from jobs.attempts import Taken
+from jobs.claims import Taken
 from jobs.model import Job
 from jobs.outcome import Succeeded
 from jobs.states import State

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from celery.worker import state, strategy
 
-from jobs.attempts import Taken
+from jobs.claims import Taken
 from runtime import metrics
 from workers import claims
 from workers.execute import Ended, perform

@@ -12,7 +12,7 @@ from tenacity import retry, retry_if_exception_type, wait_exponential
 
 import tasks
 from jobs import attempts, liveness, store
-from jobs.attempts import Claim, Taken
+from jobs.claims import Claim, Taken
 from jobs.model import Job
 from jobs.outcome import Stopped
 from runtime import logs

@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from jobs import attempts, liveness, outbox, store
-from jobs.attempts import Claim, Taken
+from jobs.claims import Claim, Taken
 from jobs.model import Job, LogLine
 from runtime import clock
 from runtime.database import Unavailable, transaction

@@ -9,7 +9,7 @@ from datetime import datetime
 from math import inf, isfinite
 from uuid import UUID
 
-from jobs.attempts import Claim, Taken
+from jobs.claims import Claim, Taken
 from jobs.model import Job
 from runtime import clock, metrics
 

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from runtime.group_commit import Awaited, Call, Do, GroupCommit, Then, writers
+from runtime.calls import Awaited, Call, Do, Then
+from runtime.group_commit import GroupCommit, writers
 
 Answer = TypeVar("Answer")
 

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, bindparam, inspect, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from jobs import webhooks
@@ -16,6 +15,7 @@ from jobs.matching import filters, patterns
 from jobs.matching.filters import Document, Filter
 from jobs.model import Endpoint, Rulebook, Subscription
 from jobs.policy import RetryPolicy
+from runtime.database import insert
 
 Of = TypeVar("Of", Subscription, Endpoint)
 
@@ -150,9 +150,8 @@ def current(session: Session, tenant: str) -> Book:
 
 def changed(session: Session, tenant: str) -> None:
     """Say that a rule of the tenant was made, changed or deleted, in the same transaction."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     row = {"tenant": tenant, "edition": uuid4()}  # no number: an edition that was rolled back must never come again
-    again = dialect.insert(Rulebook).values(row).on_conflict_do_update(index_elements=["tenant"], set_=row)
+    again = insert(session, Rulebook).values(row).on_conflict_do_update(index_elements=["tenant"], set_=row)
     session.execute(again)
     session.info.pop(("rulebook", tenant), None)
 

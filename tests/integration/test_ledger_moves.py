@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from jobs import attempts, queries, queues, store
-from jobs.attempts import Claim
+from jobs.claims import Claim
 from jobs.model import Job
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import (

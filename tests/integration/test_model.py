@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import Engine, select
 
 from jobs import attempts, flow, liveness, queues, store
-from jobs.attempts import Claim
+from jobs.claims import Claim
 from jobs.errors import KeyReused
 from jobs.model import Attempt, Job
 from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert
 
 from jobs import attempts, happenings
-from jobs.attempts import Claim
+from jobs.claims import Claim
 from jobs.happenings import Position
 from jobs.model import Job, LogLine
 from jobs.outcome import Succeeded

@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from celery.worker import state
 
-from jobs.attempts import Taken
+from jobs.claims import Claimed, Taken
+from runtime.database import EPOCH
+from runtime.prepared import Returned
 from workers import claims, hints, writes
 from workers.execute import Ended
 from workers.hints import Intake
@@ -67,16 +69,22 @@ def member(monkeypatch: pytest.MonkeyPatch) -> Member:
     return made
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, outcome: "list[Taken | None] | Exception") -> list[list[UUID]]:
+def answer(monkeypatch: pytest.MonkeyPatch, outcome: "list[Taken] | Exception") -> list[list[UUID]]:
     """Have every claim end so. Returns what was claimed, a list for each time."""
     asked: list[list[UUID]] = []
 
     def send(_: object, item: tuple[UUID, list[UUID]], then: Callable[[object], object], **__: object) -> None:
         asked.append(item[1])
-        then(outcome)
+        then(outcome if isinstance(outcome, Exception) else claimed(*outcome))
 
     monkeypatch.setattr(writes, "send", send)
     return asked
+
+
+def claimed(*jobs: Taken) -> Claimed:
+    found = Claimed(uuid4(), EPOCH, Returned([], None))  # type: ignore[arg-type]
+    found.jobs = {job.id: job for job in jobs}
+    return found
 
 
 def job(job_id: UUID) -> Taken:
@@ -87,7 +95,7 @@ def test_the_hints_of_a_turn_are_claimed_together(
     consumer: Consumer, member: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = uuid4(), uuid4()
-    asked = answer(monkeypatch, [job(first), None])
+    asked = answer(monkeypatch, [job(first)])
     intake, turns = Intake(consumer), list[None]()
     intake.on_turn = lambda: turns.append(None)
     for job_id in (first, second):

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from jobs.model import Attempt, Queue
 from runtime import clock, group_commit, sqlite
+from runtime.calls import Call, alone
 from runtime.database import Seat, after_commit, must_last, snapshot
-from runtime.group_commit import MOST, Call, GroupCommit, alone
+from runtime.group_commit import MOST, GroupCommit
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -300,12 +301,13 @@ def told(group: GroupCommit, *wanted: tuple[Callable[[Session], Any], bool]) -> 
         done.release()
 
     busy, go = threading.Event(), threading.Event()
-    group.put(lambda _: (busy.set(), go.wait(10)))
+    first = group.put(lambda _: (busy.set(), go.wait(10)))
     assert busy.wait(10)
     for number, (change, lasting) in enumerate(wanted):
         group.queue(Call(alone, change, partial(hear, number), lasting=lasting))
     go.set()
     assert all(done.acquire(timeout=10) for _ in wanted)
+    first.answer.result(10)
     return [answers[number] for number in range(len(wanted))]
 
 
@@ -338,6 +340,69 @@ def test_an_answer_comes_when_the_disk_has_it_and_what_follows_the_commit_before
     group.queue(Call(alone, change, lambda _: (order.append("answer"), done.set())))
     assert done.wait(10)
     assert order == ["hint", "disk", "answer"]
+
+
+def test_while_the_disk_works_the_next_is_committed_and_all_that_was_shares_the_next_wait(
+    group: GroupCommit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited, working, go = list[int](), threading.Event(), threading.Event()
+    committed = threading.Semaphore(0)
+
+    def work(_: object) -> None:
+        waited.append(1)
+        working.set()
+        assert go.wait(10)
+
+    def change(session: Session) -> None:
+        after_commit(session, committed.release)
+
+    monkeypatch.setattr(sqlite, "outlast", work)
+    held, release = threading.Event(), threading.Event()
+    first = group.put(lambda session: (change(session), held.set(), release.wait(10)))
+    assert held.wait(10)
+    others = [group.put(change)]  # so that the writer is not alone with the first, and leaves the disk to its thread
+    release.set()
+    assert committed.acquire(timeout=10)
+    assert working.wait(10)
+    assert committed.acquire(timeout=10), "the second was committed meanwhile"
+    assert not any(call.answer.done() for call in (first, *others))
+    go.set()
+    for call in (first, *others):
+        call.answer.result(10)
+    assert len(waited) == 2
+
+
+@pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "while others wait"])
+@pytest.mark.parametrize("insists", [True, False], ids=["insists", "asks"])
+def test_a_disk_that_fails_after_the_commit_is_told_and_what_insists_is_done_again(
+    group: GroupCommit, monkeypatch: pytest.MonkeyPatch, *, insists: bool, is_alone: bool
+) -> None:
+    waiter = "ledger-write" if is_alone else "ledger-disk"
+    failures, done = [OperationalError("fdatasync", None, OSError(5, "Input/output error"))], list[str]()
+    held, release = threading.Event(), threading.Event()
+
+    def work(_: object) -> None:
+        if failures and threading.current_thread().name.startswith(waiter):
+            raise failures.pop()
+
+    def change(_: Session, items: list[str]) -> list[None]:
+        held.set()
+        assert release.wait(10)
+        return [done.append(item) for item in items]
+
+    monkeypatch.setattr(sqlite, "outlast", work)
+    call = group.join(change, "it", insists=insists)
+    assert held.wait(10)
+    others = [] if is_alone else [group.put(nothing)]
+    release.set()
+    if insists:
+        call.answer.result(10)
+    else:
+        with pytest.raises(OperationalError):
+            call.answer.result(10)
+    for other in others:
+        other.answer.exception(10)  # it may have shared the wait
+    assert done == ["it"] * (1 + insists)
 
 
 def test_what_a_callers_ear_raises_harms_nobody(group: GroupCommit) -> None:

@@ -1,0 +1,57 @@
+"""Statements that are made once give the driver, and give back, what SQLAlchemy would."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from runtime.database import Instant
+from runtime.prepared import Prepared
+
+THINGS = sa.Table(
+    "things",
+    sa.MetaData(),
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("at", Instant),
+    sa.Column("what", sa.JSON(none_as_null=True)),
+)
+NOON = datetime(2026, 1, 1, 12, 0, 0, 1, tzinfo=UTC)
+INSERT = Prepared(sa.insert(THINGS).values({name: sa.bindparam(name) for name in ("id", "at", "what")}), "what", "id", "at")
+
+
+@pytest.fixture
+def connection() -> Iterator[sa.Connection]:
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        THINGS.create(connection)
+        yield connection
+    engine.dispose()
+
+
+def test_rows_are_written_and_returned_as_their_types_have_them(connection: sa.Connection) -> None:
+    rows = [({"a": [1]}, uuid4(), NOON), (None, uuid4(), None)]
+    assert INSERT.execute(connection, rows) == 2
+    later = sa.update(THINGS).where(THINGS.c.at <= sa.bindparam("now")).values(what={"b": 2})
+    touch = Prepared(later.returning(THINGS.c.id, THINGS.c.at, THINGS.c.what), "now")
+    returned = touch.returned(connection, NOON)
+    assert [row[0] for row in returned.rows] == [rows[0][1].hex], "as the driver has it"
+    assert [*returned] == [[rows[0][1], NOON, {"b": 2}]]
+    assert [*touch.returned(connection, NOON)] == [*returned], "once more"
+    kept = connection.execute(sa.select(THINGS).where(THINGS.c.id == rows[1][1])).one()
+    assert tuple(kept) == (rows[1][1], None, None)
+
+
+@pytest.mark.parametrize(
+    ("statement", "names", "why"),
+    [
+        (sa.select(THINGS).where(THINGS.c.id == sa.bindparam("id")), ("id", "ids"), "no such parameters: ['ids']"),
+        (sa.select(THINGS).where(THINGS.c.id.in_(sa.bindparam("ids", expanding=True))), ("ids",), "written anew"),
+    ],
+)
+def test_what_cannot_be_made_once_is_refused(
+    connection: sa.Connection, statement: sa.Select[UUID], names: tuple[str, ...], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why.replace("[", r"\[").replace("]", r"\]")):
+        Prepared(statement, *names).returned(connection, uuid4())
