@@ -18,8 +18,8 @@ from statistics import median
 from uuid import UUID
 
 from bench.past import fill
-from jobs import attempts, bulk_actions, flow, liveness, migrate, queries, search
-from jobs.attempts import Taken
+from jobs import attempts, bulk_actions, claims, flow, liveness, migrate, queries, search
+from jobs.claims import Taken
 from jobs.keys import Caller
 from jobs.order import Order
 from jobs.outcome import Succeeded
@@ -114,7 +114,7 @@ class Side:
     def claim(self) -> None:
         """Take them."""
         with database.transaction(lasting=False) as session:
-            self.taken = [*attempts.claim_all(session, self.made, self.worker, clock.now()).values()]
+            self.taken = [*claims.claim_all(session, self.made, self.worker, clock.now()).jobs.values()]
         assert len(self.taken) == 2 * TOGETHER, f"{len(self.taken)} were claimed"
 
     def settle(self) -> None:

@@ -117,12 +117,26 @@ def _at(figures: list[float], share: float) -> float:
 
 
 def idle(side: Side, seconds: float) -> Figures:
-    """CPU and memory of door, one worker and scheduler, as they are started by default, while nothing is to be done."""
+    """CPU and memory of door, one worker and scheduler, as they are started by default, while nothing is to be done.
+
+    Then, of ours, of door and a worker that is the scheduler as well.
+    """
     side.start_working("noop", 16)
     for worker in side.running[1:-1]:
         worker.stop()
         worker.remove()
     side.running = [side.running[0], side.running[-1]]
+    figures = _resting(side, seconds, "idle", "API", "worker", "scheduler")
+    if isinstance(side, Treadle):
+        side.stop_working()
+        side.start_small(16)
+        figures |= _resting(side, seconds, "idle, scheduler inside the worker", "API beside it", "worker with it inside")
+    return figures
+
+
+def _resting(side: Side, seconds: float, name: str, *names: str) -> Figures:
+    """Work a little, then rest: the sum over door and whatever runs, and what is in it."""
+    side.marks.write_bytes(b"")
     load(side.port, side.request(), 1, count=20)
     wait_until(lambda: marks.count(side.marks) >= 20, 60, f"{side.name} to work")
     time.sleep(1)
@@ -131,15 +145,11 @@ def idle(side: Side, seconds: float) -> Figures:
     time.sleep(seconds)
     spent = [(cpu([part]) - start) / seconds * 100 for part, start in zip(parts, before, strict=True)]
     held = [sum(process.memory_full_info().pss for process in processes([part])) / 1e6 for part in parts]
-    return _listed("CPU (% of a core)", spent) | _listed("memory as PSS (MB)", held)
-
-
-def _listed(what: str, figures: list[float]) -> Figures:
-    """The sum, and what is in it."""
-    parts = {
-        f"… of the {part}, {what}": figure for part, figure in zip(("API", "worker", "scheduler"), figures, strict=True)
-    }
-    return {f"idle, {what}": sum(figures), **parts}
+    figures = {}
+    for what, found in (("CPU (% of a core)", spent), ("memory as PSS (MB)", held)):
+        figures[f"{name}, {what}"] = sum(found)
+        figures |= {f"… of the {part}, {what}": figure for part, figure in zip(names, found, strict=True)}
+    return figures
 
 
 def cpu(parts: list[Part]) -> float:

@@ -62,6 +62,12 @@ class Treadle(Side):
         workers = [Part(name, command, self.lab.environment) for name, command in zip(names, commands, strict=True)]
         return [*workers, Part("scheduler", ["scheduler"], self.lab.environment)]
 
+    def start_small(self, slots: int) -> None:
+        """Start one worker, which is the scheduler as well."""
+        command = ["workers", "--concurrency", str(slots), "--name", "worker0", "--beat"]
+        self.running = [Part("worker0", command, self.lab.environment)]
+        self.running[0].start()
+
     def wipe(self) -> None:
         super().wipe()
         is_postgres = self.lab.engine.dialect.name == "postgresql"
