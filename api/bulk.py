@@ -60,8 +60,6 @@ class Asker:
     def _judge(self, item: Any, number: int) -> Judged:
         if isinstance(item, Refused):
             return self.problem(item.kind, item.detail)
-        if len(json.dumps(item)) > settings().payload_limit:
-            return self.problem("too-large", f"This job is larger than {settings().payload_limit} bytes.")
         try:
             job = JobIn.model_validate(item)
             order = job.order(self.caller, self.request_id, self.trace)
@@ -87,7 +85,7 @@ class Asker:
 
 
 def read(raw: bytes, kind: str) -> list[Any]:
-    """The jobs of a body, unjudged; a line of NDJSON that cannot be read is its own refusal.
+    """The jobs of a body, unjudged; one that is too large, or a line that cannot be read, is its own refusal.
 
     Raises:
         Refused: the body is neither JSON nor NDJSON.
@@ -97,6 +95,8 @@ def read(raw: bytes, kind: str) -> list[Any]:
         case "application/json":
             given = body.read(raw)
             items = given.get("jobs") if isinstance(given, dict) and given.keys() == {"jobs"} else None
+            if isinstance(items, list) and len(raw) > settings().payload_limit:  # else none of them can be too large
+                items = [_refused_if_large(len(json.dumps(item))) or item for item in items]
         case "application/x-ndjson" | "application/jsonl":
             items = [_line(line) for line in raw.splitlines() if line.strip()]
         case _:
@@ -108,25 +108,36 @@ def read(raw: bytes, kind: str) -> list[Any]:
 
 def _line(line: bytes) -> Any:
     try:
-        return body.read(line)
+        return _refused_if_large(len(line)) or body.read(line)
     except Refused as refused:
         return refused
 
 
+def _refused_if_large(size: int) -> Refused | None:
+    most = settings().payload_limit
+    return Refused("too-large", f"This job is larger than {most} bytes.") if size > most else None
+
+
 async def each(ledger: Ledger, asker: Asker, items: Sequence[Any]) -> list[dict[str, Any]]:
-    """Make every job that can be made; each chunk is committed before the next is begun."""
+    """Make every job that can be made. While a chunk is stored the next is judged: SQLite needs no interpreter."""
     results: list[dict[str, Any]] = []
-    for start in range(0, len(items), CHUNK):
-        judged = await asyncio.to_thread(asker.judge, items[start : start + CHUNK], start)
-        orders = [found for found in judged if not isinstance(found, dict)]
-        made: Iterator[Submission | JobError | dict[str, Any]]
-        try:
-            made = iter(await ledger.write(partial(submit_many, orders=orders), row=f"key {asker.key}" if asker.key else ""))
-        except LedgerBusy:
-            busy = asker.problem("ledger-busy", "The database is locked or away. This job was not stored.")
-            made = iter([busy] * len(orders))
-        results += [_result(asker, found if isinstance(found, dict) else next(made)) for found in judged]
+    judged = await asyncio.to_thread(asker.judge, items[:CHUNK], 0)
+    for after in range(CHUNK, len(items) + CHUNK, CHUNK):
+        judging = asyncio.to_thread(asker.judge, items[after : after + CHUNK], after)
+        stored, judged = await asyncio.gather(_store(ledger, asker, judged), judging)
+        results += stored
     return results
+
+
+async def _store(ledger: Ledger, asker: Asker, judged: Sequence[Judged]) -> list[dict[str, Any]]:
+    orders = [found for found in judged if not isinstance(found, dict)]
+    made: Iterator[Submission | JobError | dict[str, Any]]
+    try:
+        made = iter(await ledger.write(partial(submit_many, orders=orders), row=f"key {asker.key}" if asker.key else ""))
+    except LedgerBusy:
+        busy = asker.problem("ledger-busy", "The database is locked or away. This job was not stored.")
+        made = iter([busy] * len(orders))
+    return [_result(asker, found if isinstance(found, dict) else next(made)) for found in judged]
 
 
 async def all_or_nothing(ledger: Ledger, asker: Asker, items: Sequence[Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from jobs.model import Job, Label
+from jobs.order import Order
 
 _INSERT = insert(Label)
 
@@ -21,11 +22,12 @@ def of_metadata(name: str, value: str) -> str:
     return f"meta {len(name)} {name}={value}"
 
 
-def write(session: Session, jobs: Iterable[Job]) -> None:
+def write(session: Session, made: Iterable[tuple[Order, Job]]) -> None:
     """Note the labels of new jobs."""
     rows: list[dict[str, Any]] = []
-    for job in jobs:
-        labels = {*map(of_tag, job.tags), *(of_metadata(name, value) for name, value in job.meta.items())}
-        rows += ({"tenant": job.tenant, "label": label, "job_id": job.id} for label in labels)
+    for order, job in made:
+        if order.tags or order.metadata:
+            labels = {*map(of_tag, order.tags), *(of_metadata(name, value) for name, value in order.metadata.items())}
+            rows += ({"tenant": order.tenant, "label": label, "job_id": job.id} for label in labels)
     if rows:
         session.connection().execute(_INSERT, rows)

@@ -46,9 +46,8 @@ def is_pattern(text: str) -> bool:
     return bool(text) and re.match(PATTERN, text) is not None
 
 
-def _fits(name: str, patterns: Iterable[str]) -> bool:
-    found = [_begins(name, pattern) for pattern in patterns]
-    return any(found) or not found
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    return not patterns or any(_begins(name, pattern) for pattern in patterns)
 
 
 def _begins(name: str, pattern: str) -> bool:

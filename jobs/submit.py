@@ -93,7 +93,7 @@ def _alone(session: Session, order: Order, key: Key | None) -> Submission | JobE
 def _record(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> list[Submission | JobError]:
     now, ids = clock.now(), [order.id or uuid7() for order, _ in orders]
     known = _known(session, orders, ids)
-    made: list[Job] = []
+    made: list[tuple[Order, Job]] = []
     answers: list[Submission | JobError] = []
     for job_id, (order, key), earlier in zip(ids, orders, known, strict=True):
         if isinstance(earlier, JobError):
@@ -106,8 +106,10 @@ def _record(session: Session, orders: Sequence[tuple[Order, Key | None]]) -> lis
                 idempotency.point(session, order.tenant, key, holder.id)
             answers.append(Submission(holder, in_place=order.unique.on_conflict))
         else:
-            made.append(unsaved(admission.admit(session, order, now).row(job_id, now)))
-            answers.append(Submission(made[-1]))
+            taken = admission.admit(session, order, now)
+            job = unsaved(taken.row(job_id, now))
+            made.append((taken, job))
+            answers.append(Submission(job))
     _insert(session, made)
     return answers
 
@@ -125,16 +127,17 @@ def _known(
     return [jobs.get(earlier, JobNotFound(earlier)) if isinstance(earlier, UUID) else earlier for earlier in known]
 
 
-def _insert(session: Session, made: Sequence[Job]) -> None:
+def _insert(session: Session, made: Sequence[tuple[Order, Job]]) -> None:
     if not made:
         return
     now, hinted = clock.now(), []
-    for job in made:
-        if job.run_at <= now and not holds.keeps(job, now) and flow.window.take(session, job.queue, now, job.priority):
+    for order, job in made:  # an order's values are found in a tenth of the time of a job's
+        is_due = order.run_at is None or order.run_at <= now
+        if is_due and not holds.keeps(job, now) and flow.window.take(session, order.queue, now, order.priority):
             vars(job).update(state=State.QUEUED, hinted_at=now)  # no session watches it yet
             hinted.append(flow.hint(job))
-    _INSERT.execute(session.connection(), [_row(vars(job)) for job in made])
+    _INSERT.execute(session.connection(), (_row(vars(job)) for _, job in made))
     labels.write(session, made)
     flow.offer(session, hinted)
-    for (task, queue), count in Counter((job.task, job.queue) for job in made).items():
+    for (task, queue), count in Counter((order.task, order.queue) for order, _ in made).items():
         after_commit(session, partial(metrics.submitted.labels(task, queue).inc, count))

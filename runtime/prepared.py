@@ -1,11 +1,14 @@
 """Statements past SQLAlchemy's way through each value and row: it makes dictionaries, lists and objects of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Insert
 from sqlalchemy.sql.expression import ClauseElement
+
+MOST = 256  # rows of one INSERT, a power of two
 
 
 class Prepared:
@@ -19,7 +22,7 @@ class Prepared:
     def execute(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> int:
         """Execute it once for each row. Returns how many rows of the table it changed."""
         made = self._for(connection.dialect)
-        return connection.exec_driver_sql(made.text, made.parameters(rows)).rowcount
+        return sum(connection.exec_driver_sql(*execution).rowcount for execution in made.executions(rows))
 
     def returned(self, connection: Connection, *values: Any) -> "Returned":
         """Execute it once. What it returns is still to be read."""
@@ -61,30 +64,48 @@ class _Made:
             raise ValueError("a list of parameters is written anew at each execution")
         self._keys: list[str] | None = None if compiled.positional else list(constant)
         binds = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
-        process = {name: kind.bind_processor(dialect) or _as_it_is for name, kind in binds.items()}
+        process = {name: make for name, kind in binds.items() if (make := kind.bind_processor(dialect)) is not None}
         alike = [name for name in constant if name not in names]
-        self._behind = tuple(process[name](constant[name]) for name in alike)
+        self._behind = [process[name](constant[name]) if name in process else constant[name] for name in alike]
         in_order = compiled.positiontup if compiled.positional else list(constant)
         self._places = [[*names, *alike].index(name) for name in in_order]  # in a row with what is alike behind it
-        self._makes = [  # what makes a row's value the driver's, and whether it does so of None
-            (place, process[name], process[name](None) is not None)
-            for place, name in enumerate(in_order)
-            if name in names and process[name] is not _as_it_is
-        ]
+        self._makes = [(place, process[name]) for place, name in enumerate(in_order) if name in names and name in process]
         self._types = [column.type.dialect_impl(dialect) for column in getattr(statement, "exported_columns", ())]
         self._reads: list[tuple[int, Any]] | None = None
+        head, values, row = self.text.partition(" VALUES ")
+        is_alone = isinstance(statement, Insert) and dialect.name == "sqlite" and row.count("(") == 1 and row.endswith(")")
+        self._of_many = {1: self.text}  # how it is written for so many rows at once, if it can be
+        if is_alone:
+            self._of_many |= {1 << n: head + values + ", ".join([row] * (1 << n)) for n in range(1, MOST.bit_length())}
+
+    def executions(self, rows: Iterable[Sequence[Any]]) -> Iterator[tuple[str, Any]]:
+        """Texts and parameters that together execute it for all rows.
+
+        The driver gives the interpreter's lock away for each row that it executes a statement for, and waits to have it
+        back while it holds the ledger's. Of many rows in one statement each takes half as long besides. The sizes are few,
+        since the driver keeps what SQLite makes of each.
+        """
+        left = self.parameters(rows)
+        if len(self._of_many) == 1:
+            yield self.text, left
+            return
+        while left:
+            size = min(MOST, 1 << len(left).bit_length() - 1)
+            yield self._of_many[size], tuple(chain.from_iterable(left[:size]))
+            left = left[size:]
 
     def parameters(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
         """Those of the rows, for the driver."""
-        made = (self._made((*row, *self._behind)) for row in rows)
-        return [*map(tuple, made)] if self._keys is None else [dict(zip(self._keys, row, strict=True)) for row in made]
-
-    def _made(self, row: Sequence[Any]) -> list[Any]:
-        values = [row[place] for place in self._places]
-        for place, make, even_of_none in self._makes:
-            if even_of_none or values[place] is not None:
-                values[place] = make(values[place])
-        return values
+        given = [*zip(*rows, strict=True)]
+        if not given:
+            return []
+        alike = ((value,) * len(given[0]) for value in self._behind)
+        columns: list[Iterable[Any]] = [*given, *alike]
+        columns = [columns[place] for place in self._places]
+        for place, make in self._makes:
+            columns[place] = _made(columns[place], make)
+        made = zip(*columns, strict=True)
+        return [*made] if self._keys is None else [dict(zip(self._keys, row, strict=True)) for row in made]
 
     def describe(self, columns: Sequence[Any], dialect: Dialect) -> None:
         """Hear of which types of the driver the columns are that it returns; of SQLite's, of none."""
@@ -101,5 +122,11 @@ class _Made:
         return values
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _made(values: Iterable[Any], make: Callable[[Any], Any]) -> Iterator[Any]:
+    """What each value is for the driver. Rows have much in common: what is the same object as in the row before, is made."""
+    last = made = None
+    is_first = True
+    for value in values:
+        if value is not last or is_first:
+            last, made, is_first = value, make(value), False
+        yield made

@@ -65,6 +65,14 @@ def test_what_is_wrong_with_one_is_said_in_its_place_and_the_others_are_made(doo
     assert {result["problem"]["request_id"] for result in results if "problem" in result} == {answer.headers["x-request-id"]}
 
 
+def test_what_is_wrong_is_said_in_its_place_behind_what_is_stored_first(door: Door) -> None:
+    wrong = {CHUNK - 1, CHUNK, 2 * CHUNK}
+    jobs = [job | {"priority": "none"} if number in wrong else job for number, job in enumerate(numbered(2 * CHUNK + 1))]
+    results = many(door, jobs).json()["results"]
+    assert {number for number, result in enumerate(results) if result["status"] == 422} == wrong
+    assert {result["status"] for number, result in enumerate(results) if number not in wrong} == {202}
+
+
 def test_a_line_that_cannot_be_read_harms_no_other(door: Door) -> None:
     good = json.dumps(GOOD).encode()
     body = b"\n".join([good, b'{"task": ', b"", b'{"a": 1, "a": 2}', b"\xff", good, b""])
@@ -75,6 +83,9 @@ def test_a_line_that_cannot_be_read_harms_no_other(door: Door) -> None:
 def test_one_that_is_too_large_is_refused_alone(door: Door) -> None:
     large = GOOD | {"payload": {"url": "https://example.com/", "json": "x" * 300_000}}
     assert [result["status"] for result in many(door, [GOOD, large, GOOD]).json()["results"]] == [202, 413, 202]
+    lines = "\n".join(map(json.dumps, [GOOD, large, GOOD]))
+    answer = door.ask("POST", "/v1/jobs/bulk", content=lines, headers=NDJSON)
+    assert [result["status"] for result in answer.json()["results"]] == [202, 413, 202]
 
 
 @pytest.mark.parametrize("body", [{"jobs": []}, {"jobs": {}}, {}, [GOOD], {"jobs": [GOOD], "more": 1}])

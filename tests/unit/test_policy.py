@@ -73,9 +73,11 @@ def test_a_policy_reads_back_as_it_was_written(policy: RetryPolicy) -> None:
 
 def test_changes_replace_only_what_they_set() -> None:
     base = RetryPolicy(max_attempts=5, on_unknown="fail")
+    assert base.as_json["max_attempts"] == 5
     assert base.with_changes(None) is base
     changed = base.with_changes(RetryPolicy(max_attempts=2, deadline=None))
     assert changed == RetryPolicy(max_attempts=2, on_unknown="fail")
+    assert changed.as_json["max_attempts"] == 2, "not what its model was as JSON"
     assert base.with_changes(RetryPolicy(max_attempts=8)).max_attempts == 8
 
 

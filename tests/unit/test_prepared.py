@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from runtime.database import Instant
-from runtime.prepared import Prepared
+from runtime.prepared import MOST, Prepared
 
 THINGS = sa.Table(
     "things",
@@ -41,6 +41,15 @@ def test_rows_are_written_and_returned_as_their_types_have_them(connection: sa.C
     assert [*touch.returned(connection, NOON)] == [*returned], "once more"
     kept = connection.execute(sa.select(THINGS).where(THINGS.c.id == rows[1][1])).one()
     assert tuple(kept) == (rows[1][1], None, None)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, MOST - 1, MOST, 2 * MOST + 3])
+def test_so_many_rows_are_written_at_once(connection: sa.Connection, count: int) -> None:
+    same = {"same": True}
+    rows = [(same if number % 3 else None, uuid4(), NOON if number % 2 else None) for number in range(count)]
+    assert INSERT.execute(connection, rows) == count
+    kept = connection.execute(sa.select(THINGS.c.what, THINGS.c.id, THINGS.c.at).order_by(sa.text("rowid"))).all()
+    assert [tuple(row) for row in kept] == rows
 
 
 @pytest.mark.parametrize(
