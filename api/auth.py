@@ -1,7 +1,9 @@
 """Who calls: a key or a token in `Authorization: Bearer`, looked at before the body is read. Routes ask for scopes."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -24,23 +26,36 @@ class Keys:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._known: dict[bytes, tuple[float, Caller | None]] = {}
+        self._asked: dict[bytes, asyncio.Task[None]] = {}  # again, before the answer is too old
 
     async def caller(self, presented: str) -> Caller | None:
-        """Who a key stands for. While the database is away, a key that was just valid still is."""
+        """Who a key stands for. While the database is away, a key that was just valid still is.
+
+        Whoever asks often never waits for the ledger: it is asked again while the last answer still holds.
+        """
         digest = _digest(presented)
         until, caller = self._known.get(digest, (0.0, None))
-        if clock.monotonic() < until:
-            return caller
+        left = until - clock.monotonic()
+        if left <= 0:
+            return await self._ask(digest, presented)
+        if left <= REMEMBER / 2 and digest not in self._asked:
+            self._asked[digest] = asyncio.create_task(self._ask_again(digest, presented))
+        return caller
+
+    async def _ask(self, digest: bytes, presented: str) -> Caller | None:
+        began = clock.monotonic()
         caller = await self._ledger.read(lambda session: keys.verify(session, presented))
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known[digest] = (clock.monotonic() + REMEMBER, caller)
+        self._known[digest] = (began + REMEMBER, caller)
         return caller
 
-    def remembered(self, presented: str) -> Caller | None:
-        """Who a key stands for, if the ledger said so within the last moment."""
-        until, caller = self._known.get(_digest(presented), (0.0, None))
-        return caller if clock.monotonic() < until else None
+    async def _ask_again(self, digest: bytes, presented: str) -> None:
+        try:
+            with suppress(LedgerBusy):  # who asks later will hear of it
+                await self._ask(digest, presented)
+        finally:
+            del self._asked[digest]
 
 
 def _digest(presented: str) -> bytes:

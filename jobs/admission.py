@@ -7,15 +7,17 @@ low. So who floods a queue delays itself, and finds out: a queue that is late is
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from jobs import flow, queries
+from jobs import flow
 from jobs.errors import Overloaded
 from jobs.model import Job
 from jobs.order import Order
 from jobs.states import State
 from runtime import clock
+from runtime.database import Instant
+from runtime.prepared import Prepared
 from runtime.settings import settings
 
 LOW = 0
@@ -39,6 +41,16 @@ def admit(session: Session, order: Order, now: datetime) -> Order:
     return order
 
 
+_WAITING = (
+    select(Job.id)
+    .where(Job.caller == bindparam("caller"), Job.queue == bindparam("queue"), Job.priority > LOW, Job.finished_at.is_(None))
+    .where(Job.state.in_((State.SCHEDULED, State.QUEUED)), Job.parked_at.is_(None))
+    .where(Job.run_at <= bindparam("now", type_=Instant))
+    .limit(bindparam("most", type_=Integer))
+)
+_HOW_MANY = Prepared(select(func.count()).select_from(_WAITING.subquery()), "caller", "queue", "now", "most")
+
+
 class Shares:
     """How many more jobs each caller may have waiting at their own priority, by queue."""
 
@@ -49,7 +61,8 @@ class Shares:
         """Take one place of the caller's share. False if none is left."""
         until, left = self._left.get((caller, queue), (0.0, 0))
         if clock.monotonic() >= until:
-            until, left = clock.monotonic() + KEEP, settings().fair_share - _waiting(session, caller, queue, now)
+            ((waiting,),) = _HOW_MANY.returned(session.connection(), caller, queue, now, settings().fair_share)
+            until, left = clock.monotonic() + KEEP, settings().fair_share - waiting
         self._left[caller, queue] = (until, max(0, left - 1))
         return left > 0
 
@@ -67,16 +80,6 @@ class Lateness:
             since = None if flow.is_paused(session, queue) else flow.oldest_ready(session, queue, now, priority)
             self._since[queue, priority] = (clock.monotonic() + KEEP, since)
         return now - since if since is not None else timedelta(0)
-
-
-def _waiting(session: Session, caller: str, queue: str, now: datetime) -> int:
-    found = (
-        select(Job.id)
-        .where(Job.caller == caller, Job.queue == queue, Job.priority > LOW, Job.finished_at.is_(None))
-        .where(Job.state.in_((State.SCHEDULED, State.QUEUED)), Job.parked_at.is_(None), Job.run_at <= now)
-        .limit(settings().fair_share)
-    )
-    return queries.how_many(session, found)
 
 
 shares, lateness = Shares(), Lateness()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, bindparam, func, select
+from sqlalchemy import Integer, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from jobs import holds, limits, line, store
@@ -17,6 +17,7 @@ from jobs.states import State
 from runtime import clock
 from runtime.broker import Hint
 from runtime.database import Instant, after_commit, ask
+from runtime.prepared import Prepared
 from runtime.publisher import publisher
 from runtime.settings import settings
 
@@ -28,8 +29,20 @@ _OUT = (
     .limit(bindparam("most", type_=Integer))
     .subquery()
 )
-_HINTED = select(_OUT.c.priority, func.count()).group_by(_OUT.c.priority)
-_DUE = line.waiting(Job.parked_at.is_(None), Job.queue == bindparam("queue"), Job.run_at <= bindparam("now", type_=Instant))
+_HINTED = Prepared(select(_OUT.c.priority, func.count()).group_by(_OUT.c.priority), "queue", "most")
+_KEPT = Prepared(
+    select(Queue.name).where(
+        Queue.name == bindparam("queue"),
+        or_(Queue.paused_at.is_not(None), Queue.max_running.is_not(None), Queue.rate.is_not(None)),
+    ),
+    "queue",
+)
+_DUE = line.waiting(
+    Job.parked_at.is_(None),
+    Job.queue == bindparam("queue"),
+    Job.run_at <= bindparam("now", type_=Instant),
+    asked=("queue", "now"),
+)
 _TIMES = select(Job.run_at).where(Job.state == State.SCHEDULED, Job.parked_at.is_(None)).order_by(Job.run_at).limit(1)
 _LATER = _TIMES.where(Job.run_at > bindparam("now", type_=Instant))
 _UNCLAIMED = (
@@ -48,29 +61,29 @@ def offer(session: Session, hints: Sequence[Hint]) -> None:
         after_commit(session, lambda: publisher.offer(hints))
 
 
-def room(session: Session, queue: str, priority: int = 0) -> int:
-    """How many more hints of a priority the queue's window and its limits take; 0 while it is paused.
-
-    Hints of less important jobs do not count in the window, so that none of them holds this one up.
-    """
-    return rooms(session, queue)[priority]
-
-
 def rooms(session: Session, queue: str) -> list[int]:
-    """The room for each priority, from 0."""
+    """How many more hints of each priority, from 0, the queue's window and its limits take; 0 while it is paused.
+
+    Hints of less important jobs do not count in the window, so that none of them holds up a more important one.
+    """
     lane = session.get(Queue, queue)
     if lane is not None and lane.paused_at is not None:
         return [0] * len(PRIORITIES)
+    most = None if lane is None else limits.free(session, lane, clock.now(), settings().hint_window)
+    left = _left(session, queue)
+    return left if most is None else [min(most, each) for each in left]
+
+
+def _left(session: Session, queue: str) -> list[int]:
+    """The same, of the window alone."""
     window = settings().hint_window
-    asked = {"queue": queue, "most": window * len(PRIORITIES)}
-    out = {priority: count for priority, count in session.connection().execute(_HINTED, asked)}  # noqa: C416 - a Row, to mypy
-    most = window if lane is None else limits.free(session, lane, clock.now(), window)
-    return [min(most, window - sum(out.get(p, 0) for p in PRIORITIES if p >= priority)) for priority in sorted(PRIORITIES)]
+    hinted = [*_HINTED.returned(session.connection(), queue, window * len(PRIORITIES))]
+    return [window - sum(count for p, count in hinted if p >= priority) for priority in sorted(PRIORITIES)]
 
 
 def due(session: Session, queue: str, now: datetime, limit: int, priorities: Sequence[int] = PRIORITIES) -> list[UUID]:
     """The next jobs of a queue that could run now: by priority, then by the time they were due."""
-    return line.first(session, _DUE, limit, priorities, queue=queue, now=now)
+    return line.first(session, _DUE, limit, priorities, queue, now)
 
 
 def due_within(session: Session, queue: str, now: datetime, free_for: Sequence[int], taken: int = 0) -> list[UUID]:
@@ -176,11 +189,6 @@ def is_paused(session: Session, queue: str) -> bool:
     return session.scalars(select(Queue.paused_at).where(Queue.name == queue)).one_or_none() is not None
 
 
-def is_limited(session: Session, queue: str) -> bool:
-    """Whether the queue has a limit: then only the feed lets its jobs go."""
-    return limits.is_limited(session.get(Queue, queue))
-
-
 class Window:
     """A process's own short memory of how much room each queue has, so that a submission need not count."""
 
@@ -193,12 +201,16 @@ class Window:
         """Whether a job may go straight to the queue: there is room, and no backlog that it would overtake."""
         until, left = self._left.get((queue, priority), (0.0, 0))
         if clock.monotonic() >= until:
-            until, left = clock.monotonic() + self.KEEP, room(session, queue, priority)
-            equals = [p for p in PRIORITIES if p >= priority]
-            if left > 0 and (is_limited(session, queue) or due(session, queue, now, 1, equals)):
-                left = 0
+            until, left = clock.monotonic() + self.KEEP, self._count(session, queue, now, priority)
         self._left[queue, priority] = (until, max(0, left - 1))
         return left > 0
+
+    @staticmethod
+    def _count(session: Session, queue: str, now: datetime, priority: int) -> int:
+        if _KEPT.returned(session.connection(), queue).rows:  # paused, or limited: then only the feed lets its jobs go
+            return 0
+        equals = [p for p in PRIORITIES if p >= priority]
+        return 0 if due(session, queue, now, 1, equals) else _left(session, queue)[priority]
 
 
 window = Window()

@@ -109,7 +109,7 @@ def take(session: Session, hold: Hold, queue: str, now: datetime, most: int) -> 
     """The account's parked jobs of this queue that may go now, in their order; they count as gone."""
     if (free := min(most, allowed(hold, now))) <= 0:
         return []
-    going = line.first(session, _GOING, free, account=hold.account, queue=queue, now=now)
+    going = line.first(session, _GOING, free, line.PRIORITIES, hold.account, queue, now)
     if going and hold.cause is Cause.CIRCUIT:
         hold.probe, hold.until = going[0], now + ANSWER
     hold.released = _gone(hold, now) + len(going)
@@ -218,7 +218,10 @@ def _parked(account: str | BindParameter[str]) -> tuple[ColumnElement[bool], ...
 
 
 _GOING = line.waiting(
-    *_parked(bindparam("account")), Job.queue == bindparam("queue"), Job.run_at <= bindparam("now", type_=Instant)
+    *_parked(bindparam("account")),
+    Job.queue == bindparam("queue"),
+    Job.run_at <= bindparam("now", type_=Instant),
+    asked=("account", "queue", "now"),
 )
 
 
