@@ -34,13 +34,21 @@ class Keys:
         Whoever asks often never waits for the ledger: it is asked again while the last answer still holds.
         """
         digest = _digest(presented)
+        is_known, caller = self._recall(digest, presented)
+        return caller if is_known else await self._ask(digest, presented)
+
+    def remembered(self, presented: str) -> Caller | None:
+        """Who a key stands for, if the ledger said so within the last moment."""
+        return self._recall(_digest(presented), presented)[1]
+
+    def _recall(self, digest: bytes, presented: str) -> tuple[bool, Caller | None]:
         until, caller = self._known.get(digest, (0.0, None))
         left = until - clock.monotonic()
         if left <= 0:
-            return await self._ask(digest, presented)
+            return False, None
         if left <= REMEMBER / 2 and digest not in self._asked:
             self._asked[digest] = asyncio.create_task(self._ask_again(digest, presented))
-        return caller
+        return True, caller
 
     async def _ask(self, digest: bytes, presented: str) -> Caller | None:
         began = clock.monotonic()

@@ -3,19 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import bindparam, delete, select, tuple_
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
 from jobs.arrival import Arrival
 from jobs.errors import EventNotFound
 from jobs.model import Event, Job
-from runtime.database import insert
+from runtime.database import INSERT
+from runtime.listed import listed
+from runtime.prepared import Prepared
 
 Row = dict[str, Any]
+_NAMES = (
+    "id", "tenant", "source", "source_id", "type", "subject", "at", "data", "attributes", "received_at", "matched", "depth",
+    "about", "nonce",
+)  # fmt: skip
+_values = itemgetter(*_NAMES)
+_ONCE = {
+    dialect: Prepared(insert(Event).values({name: bindparam(name) for name in _NAMES}).on_conflict_do_nothing(), *_NAMES)
+    for dialect, insert in INSERT.items()
+}
+_THERE = Prepared(select(Event.id).where(Event.id.in_(listed("ids"))), "ids")
 
 
 @dataclass(frozen=True)
@@ -52,9 +65,11 @@ def put(session: Session, rows: Sequence[Row]) -> set[UUID]:
     """Insert what is new; returns the ids of that."""
     if not rows:
         return set()
-    once = insert(session, Event).on_conflict_do_nothing().returning(Event.id)
-    in_order = sorted(rows, key=lambda row: (row["source"], row["source_id"]))  # two batches must not lock crosswise
-    return set(session.connection().scalars(once, in_order))
+    connection, ids = session.connection(), {row["id"] for row in rows}
+    in_order = sorted(rows, key=itemgetter("source", "source_id"))  # two batches must not lock crosswise
+    if _ONCE[connection.dialect.name].execute(connection, map(_values, in_order)) == len(rows):
+        return ids
+    return {event_id for (event_id,) in _THERE.returned(connection, ids)}
 
 
 def recall(session: Session, tenant: str, keys: set[tuple[str, str]]) -> Sequence[Event]:

@@ -1,15 +1,17 @@
 """Labels: the tags and metadata of jobs as rows of their own, so that jobs are found by them on an index."""
 
 from collections.abc import Iterable
-from typing import Any
+from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert
 from sqlalchemy.orm import Session
 
 from jobs.model import Job, Label
 from jobs.order import Order
+from runtime.prepared import Prepared
 
-_INSERT = insert(Label)
+_NAMES = "tenant", "label", "job_id"
+_INSERT = Prepared(insert(Label).values({name: bindparam(name) for name in _NAMES}), *_NAMES)
 
 
 def of_tag(tag: str) -> str:
@@ -24,10 +26,10 @@ def of_metadata(name: str, value: str) -> str:
 
 def write(session: Session, made: Iterable[tuple[Order, Job]]) -> None:
     """Note the labels of new jobs."""
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[str, str, UUID]] = []
     for order, job in made:
         if order.tags or order.metadata:
             labels = {*map(of_tag, order.tags), *(of_metadata(name, value) for name, value in order.metadata.items())}
-            rows += ({"tenant": order.tenant, "label": label, "job_id": job.id} for label in labels)
+            rows += ((order.tenant, label, job.id) for label in labels)
     if rows:
-        session.connection().execute(_INSERT, rows)
+        _INSERT.execute(session.connection(), rows)

@@ -21,6 +21,9 @@ Columns = TypeVarTuple("Columns")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
+INSERT: dict[str, Callable[[Any], Any]] = {"postgresql": into_postgresql, "sqlite": into_sqlite}
+"""The INSERT of each dialect, by its name, which knows `on_conflict_do_nothing` and its kin."""
+
 Unavailable = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 """What SQLAlchemy raises when the database is locked, gone or too busy: worth trying again."""
 
@@ -231,8 +234,8 @@ def ask(question: sa.Select[*Columns], **values: Any) -> Sequence[sa.Row[*Column
 
 
 def insert(session: Session, table: type[DeclarativeBase]) -> Any:
-    """An INSERT that knows `on_conflict_do_nothing` and its kin, in the database's own dialect."""
-    return (into_postgresql if session.get_bind().dialect.name == "postgresql" else into_sqlite)(table)
+    """That of the session's database, see INSERT."""
+    return INSERT[session.get_bind().dialect.name](table)
 
 
 def after_commit(session: Session, callback: Callable[[], None]) -> None:

@@ -72,11 +72,12 @@ class _Made:
         self._makes = [(place, process[name]) for place, name in enumerate(in_order) if name in names and name in process]
         self._types = [column.type.dialect_impl(dialect) for column in getattr(statement, "exported_columns", ())]
         self._reads: list[tuple[int, Any]] | None = None
-        head, values, row = self.text.partition(" VALUES ")
-        is_alone = isinstance(statement, Insert) and dialect.name == "sqlite" and row.count("(") == 1 and row.endswith(")")
+        head, values, rest = self.text.partition(" VALUES ")
+        row, end, tail = rest.partition(")")
         self._of_many = {1: self.text}  # how it is written for so many rows at once, if it can be
-        if is_alone:
-            self._of_many |= {1 << n: head + values + ", ".join([row] * (1 << n)) for n in range(1, MOST.bit_length())}
+        if isinstance(statement, Insert) and dialect.name == "sqlite" and row.count("(") == 1:
+            sizes = (1 << n for n in range(1, MOST.bit_length()))
+            self._of_many |= {size: head + values + ", ".join([row + end] * size) + tail for size in sizes}
 
     def executions(self, rows: Iterable[Sequence[Any]]) -> Iterator[tuple[str, Any]]:
         """Texts and parameters that together execute it for all rows.
