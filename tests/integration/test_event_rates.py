@@ -52,5 +52,5 @@ def test_an_event_costs_little_more_than_the_job_that_it_makes() -> None:
     like_theirs = {"subscription": "s0", "event": "order.paid"}  # it is found by them, at the price of two rows
     jobs, of_events = cost(lambda: submit(like_theirs)), cost(lambda: record(arrivals()))
     print(f"in a batch: a job {jobs / BATCH:.0f} calls, an event with its job {of_events / BATCH:.0f}")
-    assert of_events < 4 * jobs  # the work of the database, which both have, is in no call; nor is a job's own judgement here
+    assert of_events < 4 * jobs  # the work of the database, which both have, is in no call
     rulebook._books.clear()
