@@ -15,7 +15,6 @@ from jobs.arrival import Arrival
 from jobs.errors import EventNotFound
 from jobs.model import Event, Job
 from runtime.database import INSERT
-from runtime.listed import listed
 from runtime.prepared import Prepared
 
 Row = dict[str, Any]
@@ -28,7 +27,6 @@ _ONCE = {
     dialect: Prepared(insert(Event).values({name: bindparam(name) for name in _NAMES}).on_conflict_do_nothing(), *_NAMES)
     for dialect, insert in INSERT.items()
 }
-_THERE = Prepared(select(Event.id).where(Event.id.in_(listed("ids"))), "ids")
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def put(session: Session, rows: Sequence[Row]) -> set[UUID]:
     in_order = sorted(rows, key=itemgetter("source", "source_id"))  # two batches must not lock crosswise
     if _ONCE[connection.dialect.name].execute(connection, map(_values, in_order)) == len(rows):
         return ids
-    return {event_id for (event_id,) in _THERE.returned(connection, ids)}
+    return set(connection.scalars(select(Event.id).where(Event.id.in_(ids))))
 
 
 def recall(session: Session, tenant: str, keys: set[tuple[str, str]]) -> Sequence[Event]:
