@@ -125,9 +125,8 @@ class _Made:
 
 def _made(values: Iterable[Any], make: Callable[[Any], Any]) -> Iterator[Any]:
     """What each value is for the driver. Rows have much in common: what is the same object as in the row before, is made."""
-    last = made = None
-    is_first = True
+    last, made = object(), None
     for value in values:
-        if value is not last or is_first:
-            last, made, is_first = value, make(value), False
+        if value is not last:
+            last, made = value, make(value)
         yield made
