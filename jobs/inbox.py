@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, tuple_
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -15,7 +15,7 @@ from jobs.arrival import Arrival
 from jobs.errors import EventNotFound
 from jobs.model import Event, Job
 from runtime.database import INSERT
-from runtime.prepared import Prepared
+from runtime.prepared import inserting
 
 Row = dict[str, Any]
 _NAMES = (
@@ -23,10 +23,7 @@ _NAMES = (
     "about", "nonce",
 )  # fmt: skip
 _values = itemgetter(*_NAMES)
-_ONCE = {
-    dialect: Prepared(insert(Event).values({name: bindparam(name) for name in _NAMES}).on_conflict_do_nothing(), *_NAMES)
-    for dialect, insert in INSERT.items()
-}
+_ONCE = {dialect: inserting(insert(Event).on_conflict_do_nothing(), *_NAMES) for dialect, insert in INSERT.items()}
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,14 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from jobs.model import Job, Label
 from jobs.order import Order
-from runtime.prepared import Prepared
+from runtime.prepared import inserting
 
-_NAMES = "tenant", "label", "job_id"
-_INSERT = Prepared(insert(Label).values({name: bindparam(name) for name in _NAMES}), *_NAMES)
+_INSERT = inserting(insert(Label), "tenant", "label", "job_id")
 
 
 def of_tag(tag: str) -> str:

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -20,14 +20,14 @@ from jobs.order import OnConflict, Order
 from jobs.states import State
 from runtime import clock, metrics
 from runtime.database import EPOCH, after_commit
-from runtime.prepared import Prepared
+from runtime.prepared import inserting
 from runtime.settings import settings
 
 __all__ = ["Key", "Order", "Submission", "digest_of", "submit", "submit_each", "submit_many"]
 
 
 _VALUES = tuple(Order("", None, "").row(UUID(int=0), EPOCH))  # what a new job has; the rest is NULL
-_INSERT = Prepared(insert(Job).values({name: bindparam(name) for name in _VALUES}), *_VALUES)
+_INSERT = inserting(insert(Job), *_VALUES)
 _row = itemgetter(*_VALUES)
 
 

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Dialect, Insert
+from sqlalchemy import Connection, Dialect, Insert, bindparam
 from sqlalchemy.sql.expression import ClauseElement
 
 MOST = 256  # rows of one INSERT, a power of two
@@ -37,6 +37,11 @@ class Prepared:
         if made is None:
             made = self._made[dialect] = _Made(self.statement, self._names, dialect)
         return made
+
+
+def inserting(into: Insert, *names: str) -> Prepared:
+    """An INSERT of rows that have values of these names."""
+    return Prepared(into.values({name: bindparam(name) for name in names}), *names)
 
 
 class Returned:
