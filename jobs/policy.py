@@ -1,7 +1,7 @@
 """When to try again: retry policies, as declared on tasks, given with a job, and stored in its row."""
 
 from datetime import timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -80,17 +80,14 @@ class RetryPolicy(BaseModel):
         ),
     ] = "retry"
 
-    @cached_property
+    @property
     def as_json(self) -> Written:
         """As rows hold it. All who ask get the same, so it is not to be changed."""
         return _as_json(self)
 
     def with_changes(self, given: "RetryPolicy | None") -> "RetryPolicy":
         """This policy with the fields that `given` sets."""
-        if given is None:
-            return self
-        fields = ((name, given if name in given.model_fields_set else self) for name in type(self).model_fields)
-        return RetryPolicy(**{name: getattr(whose, name) for name, whose in fields})  # a copy would copy its `as_json`
+        return self.model_copy(update={name: getattr(given, name) for name in given.model_fields_set}) if given else self
 
 
 @lru_cache(maxsize=1000)

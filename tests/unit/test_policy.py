@@ -81,6 +81,12 @@ def test_changes_replace_only_what_they_set() -> None:
     assert base.with_changes(RetryPolicy(max_attempts=8)).max_attempts == 8
 
 
+def test_a_copy_is_written_as_the_copy_is() -> None:
+    base = RetryPolicy(on_unknown="fail")
+    assert base.as_json["on_unknown"] == "fail"
+    assert base.model_copy(update={"on_unknown": "confirm"}).as_json["on_unknown"] == "confirm"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
