@@ -46,8 +46,8 @@ class Member:
             started = clock.monotonic()
             try:
                 with transaction() as session:
-                    self.id = liveness.register(session, os.getpid(), self.pool, self.queues, self.slots)
-                self._renewed = started
+                    registered = liveness.register(session, os.getpid(), self.pool, self.queues, self.slots)
+                self.id, self._renewed = registered, started
             except Unavailable as error:
                 log.warning("the database is away; waiting for it", error=str(error)[:300])
                 self.draining.wait(1)

@@ -8,7 +8,7 @@ from jobs.model import Attempt, Job
 from jobs.states import Ending, State
 from runtime import clock
 from runtime.database import snapshot, transaction
-from tests import make
+from tests import make, sql_faults
 from workers.member import Member, give_back
 
 
@@ -31,6 +31,17 @@ def _left(job: Job) -> tuple[State, int, int, Ending | None]:
         attempt = session.get_one(Attempt, (job.id, 1))
     assert found is not None
     return found.state, found.attempt, found.crashes, attempt.outcome
+
+
+def test_a_worker_whose_registration_was_not_committed_registers_again(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joining = Member("threads", ["default"], 4)
+    monkeypatch.setattr(joining.draining, "wait", lambda _: sql_faults.end(refusal, ledger))
+    refusal = sql_faults.inject(1, ledger, doubtful=False)
+    joining.join()
+    joining.buried.set()
+    assert joining.renew(), "its row is there"
 
 
 def test_a_claim_whose_commit_was_in_doubt_goes_back_as_never_begun(member: Member) -> None:
