@@ -66,7 +66,9 @@ class Forget:
         if self._forgotten or holds.read():
             with transaction() as session:
                 holds.free_forgotten(session, self._forgotten)
-                self._forgotten = holds.forget(session, clock.now())
+                forgotten = holds.forget(session, clock.now())
+                self._forgotten += forgotten  # whatever becomes of the commit
+            self._forgotten = forgotten
 
     @staticmethod
     def free_all() -> None:

@@ -350,6 +350,37 @@ def test_a_job_that_was_parked_as_its_hold_was_forgotten_is_let_go(clock: Clock)
     assert found(late.id).state is State.QUEUED
 
 
+@pytest.mark.parametrize(("failing", "stored"), [(1, True), (2, True), (2, False)])
+def test_a_commit_that_fails_or_is_in_doubt_leaves_no_job_parked(
+    clock: Clock, ledger: sa.Engine, failing: int, stored: bool
+) -> None:
+    def fail(connection: sa.Connection) -> None:
+        if stored:
+            connection.connection.commit()
+        raise sa.exc.OperationalError("COMMIT", {}, Exception("no answer"))
+
+    def look(number: int) -> None:
+        if number == failing:
+            sa.event.listen(ledger, "commit", fail)
+            with pytest.raises(sa.exc.OperationalError):
+                its.look()
+            sa.event.remove(ledger, "commit", fail)
+        else:
+            its.look()
+
+    its = dispatch.Forget()
+    wait(1)
+    clock.advance(60)
+    assert holds.is_held("stripe-eu")
+    look(1)
+    with transaction() as session:
+        submit(session, make.order(account="stripe-eu"))
+    assert (feed(clock), parked()) == (0, 1)
+    look(2)
+    look(3)
+    assert feed(clock) == 1
+
+
 def test_no_job_stays_parked_when_the_scheduler_that_forgot_its_hold_is_gone(clock: Clock) -> None:
     (job_id,) = jobs(1)
     open_circuit()
