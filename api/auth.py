@@ -17,6 +17,7 @@ from runtime import clock
 from runtime.settings import settings
 
 REMEMBER = 1.0  # seconds: a revoked key ends within this
+MOMENT = 0.01  # seconds until it is asked again: whoever's request is the occasion has his answer by then
 _MOST = 10_000
 
 
@@ -60,6 +61,7 @@ class Keys:
 
     async def _ask_again(self, digest: bytes, presented: str) -> None:
         try:
+            await asyncio.sleep(MOMENT)
             with suppress(LedgerBusy):  # who asks later will hear of it
                 await self._ask(digest, presented)
         finally:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from jobs.arrival import Arrival
 from jobs.errors import EventNotFound
 from jobs.model import Event, Job
 from runtime.database import INSERT
-from runtime.prepared import inserting
+from runtime.prepared import Prepared, inserting
 
 Row = dict[str, Any]
 _NAMES = (
@@ -23,7 +24,12 @@ _NAMES = (
     "about", "nonce",
 )  # fmt: skip
 _values = itemgetter(*_NAMES)
-_ONCE = {dialect: inserting(insert(Event).on_conflict_do_nothing(), *_NAMES) for dialect, insert in INSERT.items()}
+
+
+@lru_cache
+def _once(dialect: str) -> Prepared:
+    """Puts in what is not there yet."""
+    return inserting(INSERT[dialect](Event).on_conflict_do_nothing(), *_NAMES)
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ def put(session: Session, rows: Sequence[Row]) -> set[UUID]:
         return set()
     connection, ids = session.connection(), {row["id"] for row in rows}
     in_order = sorted(rows, key=itemgetter("source", "source_id"))  # two batches must not lock crosswise
-    if _ONCE[connection.dialect.name].execute(connection, map(_values, in_order)) == len(rows):
+    if _once(connection.dialect.name).execute(connection, map(_values, in_order)) == len(rows):
         return ids
     return set(connection.scalars(select(Event.id).where(Event.id.in_(ids))))
 

@@ -6,15 +6,16 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from jobs.errors import KeyNotFound
 from jobs.model import DEFAULT_TENANT, ApiKey
 from jobs.reach import EVERYTHING, Reach
 from runtime import clock
+from runtime.prepared import Prepared
 
 Scope = Literal["read", "operate", "write", "admin"]
 RANK: dict[str, int] = {"read": 1, "operate": 2, "write": 3, "admin": 4}
@@ -37,6 +38,25 @@ class Caller:
     def may(self, scope: Scope) -> bool:
         """Whether the key's scope holds `scope`."""
         return RANK[self.scope] >= RANK[scope]
+
+
+class _Key(NamedTuple):
+    """What a key is judged by."""
+
+    digest: str
+    digest_before: str | None
+    before_until: datetime | None
+    revoked_at: datetime | None
+    expires_at: datetime | None
+    tenant: str
+    scope: str
+    tasks: list[str] | None
+    queues: list[str] | None
+    blind: bool | None
+    quota: int | None
+
+
+_KEY = Prepared(select(*(getattr(ApiKey, name) for name in _Key._fields)).where(ApiKey.id == bindparam("key")), "key")
 
 
 def create(
@@ -77,14 +97,14 @@ def verify(session: Session, presented: str) -> Caller | None:
     key_id, _, secret = rest.partition("_")
     if prefix != "tr" or not secret or len(presented) > 200 or not key_id.isascii() or not key_id.isalnum():
         return None
-    key, now = session.scalars(select(ApiKey).where(ApiKey.id == key_id)).one_or_none(), clock.now()
+    key, now = next((_Key(*row) for row in _KEY.returned(session.connection(), key_id)), None), clock.now()
     given, stored = _digest(secret), key.digest if key else _digest("")
     before = key.digest_before if key and key.digest_before and key.before_until and now < key.before_until else stored
     fits = hmac.compare_digest(stored, given) | hmac.compare_digest(before, given)
     if not fits or key is None or not _is_valid(key, now):
         return None
     reach = Reach(tuple(key.tasks or ()), tuple(key.queues or ()))
-    return Caller(key.id, key.tenant, key.scope, reach=reach, blind=bool(key.blind), quota=key.quota)
+    return Caller(key_id, key.tenant, key.scope, reach=reach, blind=bool(key.blind), quota=key.quota)
 
 
 def revoke(session: Session, key_id: str, tenant: str | None = None) -> bool:
@@ -130,7 +150,7 @@ def listed(session: Session, tenant: str | None = None, *, ended: bool = True) -
     return session.scalars(query).all()
 
 
-def _is_valid(key: ApiKey, now: datetime) -> bool:
+def _is_valid(key: "ApiKey | _Key", now: datetime) -> bool:
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
 
 

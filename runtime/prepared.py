@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, Dialect, Insert, bindparam
 from sqlalchemy.sql.expression import ClauseElement
 
 MOST = 256  # rows of one INSERT, a power of two
+
+_all: "WeakSet[Prepared]" = WeakSet()
 
 
 class Prepared:
@@ -18,25 +20,33 @@ class Prepared:
         self.statement = statement
         self._names = names
         self._made: WeakKeyDictionary[Dialect, _Made] = WeakKeyDictionary()
+        _all.add(self)
 
     def execute(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> int:
         """Execute it once for each row. Returns how many rows of the table it changed."""
-        made = self._for(connection.dialect)
+        made = self.made(connection.dialect)
         return sum(connection.exec_driver_sql(*execution).rowcount for execution in made.executions(rows))
 
     def returned(self, connection: Connection, *values: Any) -> "Returned":
         """Execute it once. What it returns is still to be read."""
-        made = self._for(connection.dialect)
+        made = self.made(connection.dialect)
         (parameters,) = made.parameters([values])
         result = connection.exec_driver_sql(made.text, parameters)
         made.describe(result.cursor.description, connection.dialect)
         return Returned(result.all(), made)
 
-    def _for(self, dialect: Dialect) -> "_Made":
+    def made(self, dialect: Dialect) -> "_Made":
+        """It as a database's driver takes it, made once."""
         made = self._made.get(dialect)
         if made is None:
             made = self._made[dialect] = _Made(self.statement, self._names, dialect)
         return made
+
+
+def make_all(dialect: Dialect) -> None:
+    """Make all statements for a database, some 20 ms: so that the first job of a process need not wait for that."""
+    for statement in [*_all]:
+        statement.made(dialect)
 
 
 def inserting(into: Insert, *names: str) -> Prepared:

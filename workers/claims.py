@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from uuid import UUID
+from contextlib import suppress
+from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy.orm import Session
 
 from jobs import claims
 from jobs.claims import Claimed, Taken
-from runtime import clock, metrics
-from runtime.database import Unavailable, after_commit, must_last
+from jobs.matching import rulebook
+from jobs.model import DEFAULT_TENANT
+from runtime import clock, metrics, prepared
+from runtime.database import Unavailable, after_commit, engine, must_last
 from workers import writes
 from workers.member import Member, give_back
 
@@ -23,6 +26,18 @@ def named(celery_id: object) -> UUID | None:
         return UUID(str(celery_id))
     except ValueError:
         return None
+
+
+def rehearse() -> None:
+    """Have at hand what the first job of this process would wait for: statements, a connection, the rules of who listens."""
+
+    def take_none(session: Session) -> None:
+        claims.claim_all(session, [uuid4()], uuid4(), clock.now())
+        rulebook.current(session, DEFAULT_TENANT)
+
+    prepared.make_all(engine().dialect)
+    with suppress(*Unavailable):
+        writes.write(take_none, uuid4())
 
 
 def begin(job_ids: Sequence[UUID], member: Member, then: Callable[[list[Taken | None]], object]) -> None:

@@ -17,7 +17,7 @@ from runtime.broker import Lanes
 from runtime.settings import settings
 from runtime.settle import settle
 from runtime.transport import Channel
-from workers import hints
+from workers import claims, hints
 from workers.drain import Drain
 from workers.member import Member, enlist
 from workers.pool import TaskPool
@@ -61,6 +61,7 @@ def _ready(sender: Any, **_: Any) -> None:
     if controller.pool_cls is TaskPool:
         drain = Drain(Member("threads", queues, slots))
         keep_time(enlist(drain.member), drain)
+        claims.rehearse()
         signals.worker_shutting_down.connect(lambda **_: drain.start("told to stop"), weak=False)
         signals.worker_shutdown.connect(lambda **_: drain.finish(), weak=False)
         watchdog = Watchdog(queues, room, lambda: drain.start("not consuming", code=75))
@@ -106,6 +107,7 @@ def _child(**_: Any) -> None:
     os.close(_Pipe.writing)
     drain = Drain(Member("prefork", settings().queues, 1))
     keep_time(enlist(drain.member), drain)
+    claims.rehearse()
     threading.Thread(target=_await_stop, args=(drain,), name="await-stop", daemon=True).start()
 
 

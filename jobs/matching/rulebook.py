@@ -16,6 +16,7 @@ from jobs.matching.filters import Document, Filter
 from jobs.model import Endpoint, Rulebook, Subscription
 from jobs.policy import RetryPolicy
 from runtime.database import insert
+from runtime.prepared import Prepared
 
 Of = TypeVar("Of", Subscription, Endpoint)
 
@@ -114,7 +115,7 @@ class Book:
         return [rule for rule in found.values() if rule.filter.fits(document)]
 
 
-_EDITION = select(Rulebook.edition).where(Rulebook.tenant == bindparam("tenant"))
+_EDITION = Prepared(select(Rulebook.edition).where(Rulebook.tenant == bindparam("tenant")), "tenant")
 _declared: dict[str, Declared] = {}
 _books: dict[str, Book] = {}
 
@@ -140,7 +141,7 @@ def current(session: Session, tenant: str) -> Book:
     """The tenant's rules as this transaction sees them: one read of one row, and the rules themselves only when changed."""
     book: Book | None = session.info.get(("rulebook", tenant))
     if book is None:
-        edition = session.connection().scalar(_EDITION, {"tenant": tenant})
+        edition = next((edition for (edition,) in _EDITION.returned(session.connection(), tenant)), None)
         book = _books.get(tenant)
         if book is None or book.edition != edition:
             book = _books[tenant] = Book(edition, _rules(session, tenant))

@@ -3,12 +3,13 @@
 import pytest
 from sqlalchemy import Connection, Engine
 
-from jobs import liveness
+from jobs import attempts, liveness
+from jobs.outcome import Succeeded
 from jobs.policy import RetryPolicy
 from jobs.states import State
-from runtime import sqlite
+from runtime import clock, prepared, sqlite
 from runtime.database import transaction
-from tests import make
+from tests import make, sql_faults
 from workers import claims
 from workers.member import Member
 
@@ -27,3 +28,24 @@ def test_a_claim_waits_for_the_disk_only_if_the_job_may_not_run_again_after_it(
     taken = claims.take(job.id, member)
     assert taken is not None
     assert bool(waited) is waits
+
+
+def test_the_first_job_of_a_worker_waits_for_no_statement_to_be_made(
+    ledger: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = Member("threads", ["default"], 4, always_trusted=True)
+    with transaction() as session:
+        member.id = liveness.register(session, 1, member.pool, member.queues, member.slots)
+        job = make.job(session, State.QUEUED)
+    claims.rehearse()
+    monkeypatch.setattr(prepared, "_Made", None)
+    taken = claims.take(job.id, member)
+    assert taken is not None
+    with transaction() as session:
+        assert attempts.succeed_all(session, [(taken, Succeeded(None))], clock.now()) == [True]
+
+
+def test_a_worker_that_finds_no_database_begins_all_the_same(ledger: Engine) -> None:
+    refusal = sql_faults.inject(1, ledger, doubtful=False)
+    claims.rehearse()
+    sql_faults.end(refusal, ledger)

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from api import auth
 from api.auth import REMEMBER, Keys
 from api.ledger import Ledger, LedgerBusy
 from jobs.keys import Caller
@@ -30,6 +31,11 @@ class Slow:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "MOMENT", 0)
 
 
 def keys(*answers: Any) -> tuple[Keys, Slow]:
