@@ -16,7 +16,8 @@ from jobs.outcome import Failed, Snoozed, Stopped, Succeeded, TryAgain, Verdict
 from jobs.states import FAIL, HAND_BACK, RESCUE, RETRY, SNOOZE, STOP, SUCCEED, Ending, Move, State
 from jobs.store import move, one
 from runtime import metrics
-from runtime.database import Instant, after_commit
+from runtime.afterwards import after_commit
+from runtime.database import Instant
 from runtime.listed import paired, written
 from runtime.prepared import Prepared
 

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from jobs import tally
 from jobs.model import Attempt, Job, Queue
 from jobs.states import CLAIM
-from runtime.database import Instant, after_commit
+from runtime.afterwards import after_commit
+from runtime.database import Instant
 from runtime.listed import listed, written
 from runtime.prepared import Prepared, Returned
 

@@ -19,7 +19,7 @@ from jobs.model import DEFAULT_TENANT, Event, Job, LogLine
 from jobs.order import Order
 from jobs.submit import Submission, submit_many
 from runtime import clock, metrics
-from runtime.database import after_commit
+from runtime.afterwards import after_commit
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from jobs.line import PRIORITIES
 from jobs.model import Hold, Job, Queue
 from jobs.states import State
 from runtime import clock
+from runtime.afterwards import after_commit
 from runtime.broker import Hint
-from runtime.database import Instant, after_commit, ask
+from runtime.database import Instant, ask
 from runtime.prepared import Prepared
 from runtime.publisher import publisher
 from runtime.settings import settings

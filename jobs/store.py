@@ -16,8 +16,9 @@ from jobs import outbox
 from jobs.model import Job
 from jobs.states import AMEND, CANCEL, EXPIRE, PARK, RELEASE, REVIVE, Move, State
 from runtime import metrics
+from runtime.afterwards import after_commit
 from runtime.broker import Hint
-from runtime.database import Instant, after_commit
+from runtime.database import Instant
 from runtime.listed import listed
 
 AS_RETURNED = {"synchronize_session": False, "populate_existing": True}

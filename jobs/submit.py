@@ -19,7 +19,8 @@ from jobs.model import Job, unsaved
 from jobs.order import OnConflict, Order
 from jobs.states import State
 from runtime import clock, metrics
-from runtime.database import EPOCH, after_commit
+from runtime.afterwards import after_commit
+from runtime.database import EPOCH
 from runtime.prepared import inserting
 from runtime.settings import settings
 

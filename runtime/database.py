@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as into_sqlite
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from runtime import sqlite, tcp
+from runtime import afterwards, sqlite, tcp
 from runtime.settings import settings
 from runtime.stored_json import from_json, to_json
 
@@ -153,23 +153,27 @@ def transaction(
     on: sa.Connection | None = None,
     outlast: Callable[[str | None], object] | None = None,
 ) -> Iterator[Session]:
-    """One transaction: committed at the end, rolled back on any exception; then what was asked for `after_commit`.
+    """One transaction: committed at the end, rolled back on any exception; then what follows that (see `afterwards`).
 
     One that is not `lasting` survives the death of any process, but not that of the machine SQLite is on: it does not wait
     for the disk. What follows it and lasts makes it last too. `on`: the connection, if it is not to be any. `outlast`: what
     is called with the log, in the place of `sqlite.outlast`, if the disk is to be waited for.
     """
     with engine().connect() if on is None else nullcontext(on) as connection:
-        with connection.begin(), _Joined(connection) as session:
-            session.info["lasting"] = lasting
-            yield session
-            session.flush()
-            if before_commit:
-                before_commit()
-            if session.in_transaction():
-                session.commit()  # its own part, which ends with it; the connection commits the whole
-        for callback in session.info.pop("after_commit", ()):
-            callback()
+        session = _Joined(connection)
+        try:
+            with connection.begin(), session:
+                session.info["lasting"] = lasting
+                yield session
+                session.flush()
+                if before_commit:
+                    before_commit()
+                if session.in_transaction():
+                    session.commit()  # its own part, which ends with it; the connection commits the whole
+        except BaseException:
+            afterwards.undone(session)
+            raise
+        afterwards.committed(session)
         if session.info["lasting"] and connection.dialect.name == "sqlite":
             (outlast or sqlite.outlast)(connection.info["log"])
 
@@ -236,8 +240,3 @@ def ask(question: sa.Select[*Columns], **values: Any) -> Sequence[sa.Row[*Column
 def insert(session: Session, table: type[DeclarativeBase]) -> Any:
     """That of the session's database, see INSERT."""
     return INSERT[session.get_bind().dialect.name](table)
-
-
-def after_commit(session: Session, callback: Callable[[], None]) -> None:
-    """Run `callback` once the session's transaction has committed; a rollback drops it. The disk may not have it yet."""
-    session.info.setdefault("after_commit", []).append(callback)

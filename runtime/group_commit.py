@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy.orm import Session
 
-from runtime import clock, sqlite
+from runtime import afterwards, clock, sqlite
 from runtime.calls import Awaited, Call, Do, Overtaken, alone
-from runtime.database import Seat, Unavailable, after_commit, engine
+from runtime.database import Seat, Unavailable, engine
 from runtime.disk import Disk
 
 log = structlog.get_logger()
@@ -144,7 +144,7 @@ class GroupCommit:
 
         try:
             with seat.transaction(before_commit=check, lasting=lasting, outlast=outlast) as session:
-                after_commit(session, note)
+                afterwards.after_commit(session, note)
                 answers: dict[Call, Any] = {}
                 for group in groups.values():
                     if answers:
@@ -182,7 +182,7 @@ def _part(session: Session) -> None:
 
 def _done_apart(session: Session, calls: list[Call]) -> Iterator[tuple[Call, Any]]:
     """The same, so that a call that raises spoils no other's: of each alone, if they cannot be done at once."""
-    callbacks = len(session.info.get("after_commit", ()))
+    begun = afterwards.so_far(session)
     try:
         with session.begin_nested():
             answers = [*_done(session, calls)]
@@ -191,7 +191,7 @@ def _done_apart(session: Session, calls: list[Call]) -> Iterator[tuple[Call, Any
         raise
     except Exception as error:  # noqa: BLE001 - it is the caller's to hear
         session.expunge_all()
-        del session.info.get("after_commit", [])[callbacks:]
+        afterwards.undone(session, begun)
         if len(calls) == 1:
             answers = [(calls[0], error)]
         else:

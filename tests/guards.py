@@ -72,7 +72,7 @@ GUARDS = (
     ),
     Guard(
         "a hint follows the commit",
-        "runtime.database:after_commit",
+        "runtime.afterwards:after_commit",
         lambda _: lambda _session, callback: callback(),
         "tests/unit/api/test_group_commit.py::test_what_was_to_follow_the_commit_of_an_undone_call_is_dropped",
     ),

@@ -13,7 +13,8 @@ from jobs.claims import Claimed, Taken
 from jobs.matching import rulebook
 from jobs.model import DEFAULT_TENANT
 from runtime import clock, metrics, prepared
-from runtime.database import Unavailable, after_commit, engine, must_last
+from runtime.afterwards import after_commit
+from runtime.database import Unavailable, engine, must_last
 from workers import writes
 from workers.member import Member, give_back
 

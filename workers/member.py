@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -14,6 +15,7 @@ from jobs import attempts, liveness, outbox, store
 from jobs.claims import Claim, Taken
 from jobs.model import Job, LogLine
 from runtime import clock
+from runtime.afterwards import after_rollback
 from runtime.database import Unavailable, transaction
 from runtime.settings import settings
 from workers.running import Roll, Running
@@ -133,14 +135,14 @@ def give_back(claim: Claim, *, never_begun: bool) -> None:
 
 def write_record(session: Session, running: Running) -> None:
     """Write the lines and the progress that have gathered, unless the attempt has been overtaken."""
-    lines, progress = running.take_lines(), running.progress
+    lines, progress = running.take_record()
     if not lines and progress is None:
         return
+    after_rollback(session, partial(running.keep_record, lines, progress))
     claim = running.claim
     mine = Job.id == claim.job_id, Job.epoch == claim.epoch
     kept = update(Job).where(*mine).values(progress=progress if progress is not None else Job.progress).returning(Job)
     job = session.scalars(kept, execution_options={"synchronize_session": False, "populate_existing": True}).one_or_none()
-    running.progress = None
     if job is None:
         return
     outbox.tell_record(session, job, lines, progress)

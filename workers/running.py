@@ -18,6 +18,10 @@ MOST_STEPS = 1000  # of progress, an attempt
 LONGEST_LINE = 2000  # characters
 
 
+Line = tuple[datetime, str, str]
+"""When a job said something, how it meant it, and what."""
+
+
 @dataclass(eq=False)
 class Running:
     """One attempt in progress. `lines` and `progress` wait here until they are written to the ledger."""
@@ -29,7 +33,7 @@ class Running:
     fenced: bool = False  # given up: whatever it still does is not recorded
     ended: bool = False  # its outcome is on its way to the ledger
     settled: Job | None = None  # how the one who gave it up left the job
-    lines: list[tuple[datetime, str, str]] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     progress: dict[str, object] | None = None
     said: int = 0  # lines, so far
     steps: int = 0  # of progress, so far
@@ -69,10 +73,15 @@ class Running:
             self.steps += 1
             self.lines.append((now, "progress", json.dumps(step)))
 
-    def take_lines(self) -> list[tuple[datetime, str, str]]:
-        """The lines not yet written."""
-        lines, self.lines = self.lines, []
-        return lines
+    def take_record(self) -> tuple[list[Line], dict[str, object] | None]:
+        """The lines and the progress not yet written."""
+        (lines, progress), self.lines, self.progress = (self.lines, self.progress), [], None
+        return lines, progress
+
+    def keep_record(self, lines: list[Line], progress: dict[str, object] | None) -> None:
+        """What was taken could not be written: it waits again, before what came since."""
+        self.lines = lines + self.lines
+        self.progress = self.progress or progress
 
     def cancel(self) -> None:
         """Tell the task that its job is to be cancelled."""

@@ -20,9 +20,10 @@ def running() -> Running:
 def test_each_step_is_kept_for_who_watches_and_the_last_for_the_row(running: Running) -> None:
     for step in range(3):
         running.write_progress(step, 3, f"step {step}")
-    assert running.progress is not None
-    assert (running.progress["done"], running.progress["note"]) == (2, "step 2")
-    steps = [json.loads(message) for _, level, message in running.take_lines() if level == "progress"]
+    lines, progress = running.take_record()
+    assert progress is not None
+    assert (progress["done"], progress["note"]) == (2, "step 2")
+    steps = [json.loads(message) for _, level, message in lines if level == "progress"]
     assert [step["done"] for step in steps] == [0, 1, 2]
 
 
@@ -31,10 +32,11 @@ def test_steps_and_lines_do_not_crowd_each_other_out(running: Running) -> None:
         running.write_progress(number, None, "")
     for _ in range(MOST_LINES + 5):
         running.write_line("info", "a")
-    levels = [level for _, level, _ in running.take_lines()]
+    lines, progress = running.take_record()
+    levels = [level for _, level, _ in lines]
     assert (levels.count("progress"), levels.count("info")) == (MOST_STEPS, MOST_LINES)
-    assert running.progress is not None
-    assert running.progress["done"] == MOST_STEPS + 4
+    assert progress is not None
+    assert progress["done"] == MOST_STEPS + 4
 
 
 @pytest.mark.parametrize(("done", "total"), [(nan, None), (inf, 1), (1, nan), (1, -inf)])

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from jobs.model import Attempt, Queue
 from runtime import clock, group_commit, sqlite
+from runtime.afterwards import after_commit, after_rollback
 from runtime.calls import Call, alone
-from runtime.database import Seat, after_commit, must_last, snapshot
+from runtime.database import Seat, must_last, snapshot
 from runtime.group_commit import MOST, GroupCommit
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -195,6 +196,22 @@ def test_what_was_to_follow_the_commit_of_an_undone_call_is_dropped(group: Group
     calls = together(group, follow("a"), follow("b", fail=True), follow("c"))
     calls[2].answer.result(10)
     assert followed == ["a", "c"]
+
+
+def test_what_was_to_follow_a_rollback_follows_each(group: GroupCommit) -> None:
+    followed: list[str] = []
+
+    def follow(name: str, *, fail: bool = False) -> Callable[[Session], None]:
+        def change(session: Session) -> None:
+            after_rollback(session, lambda: followed.append(name))
+            if fail:
+                raise Refusal
+
+        return change
+
+    calls = together(group, follow("a"), follow("b", fail=True), follow("c"))
+    calls[2].answer.result(10)
+    assert followed == ["a", "b", "b"], "once all that was begun together, then the refused one alone"
 
 
 def test_what_follows_the_commit_follows_once_although_the_call_ran_twice(group: GroupCommit) -> None:
