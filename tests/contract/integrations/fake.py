@@ -98,6 +98,7 @@ class Fake:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 512  # with 5, as is usual, some of sixteen callers at once are reset
 
     def handle_error(self, *_: Any) -> None:
         """A client that gave up is no error here."""
