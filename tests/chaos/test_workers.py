@@ -36,18 +36,17 @@ def ledger_url(tmp_path: Path) -> str:
 def test_a_job_that_a_worker_claimed_ahead_and_has_no_thread_for_goes_to_another(laboratory: Callable[..., Lab]) -> None:
     """Where jobs are short a worker claims some before it has a thread for them; then long ones take every thread."""
     lab = laboratory().start("threads", 8)
-    long = [{"do": "sleep", "seconds": 12}] * 8
+    long = [{"do": "sleep", "seconds": 20}] * 8
     lines = [{"task": "probe.run", "payload": script} for script in [{}] * 400 + long + [{}] * 100]
     sent = lab.client.post("/v1/jobs/bulk", json={"jobs": lines})
     assert sent.status_code == 202, sent.text
-    wait_until(
-        lambda: lab.states()[State.SUCCEEDED] >= 400 and lab.states()[State.RUNNING] >= 8, 30, "the long ones to begin"
-    )
+    begun = [line["id"] for line in sent.json()["results"][400:408]]
+    wait_until(lambda: all(lab.job(job_id)["state"] == "running" for job_id in begun), 30, "the long ones to begin")
     lab.add_worker("threads", 2)
-    wait_until(lambda: lab.states()[State.SUCCEEDED] == 500, 10, "the short ones to be done by the other worker")
+    wait_until(lambda: lab.states()[State.SUCCEEDED] == 500, 12, "the short ones to be done by the other worker")
     assert lab.states()[State.RUNNING] == 8
     assert lab.starts() > 508, "none was claimed ahead"
-    assert lab.wait_settled(30) == {State.SUCCEEDED: 508}
+    assert lab.wait_settled(40) == {State.SUCCEEDED: 508}
 
 
 def test_a_stopping_worker_lets_jobs_end_and_hands_back_the_rest_with_no_attempt_spent(lab: Lab) -> None:
