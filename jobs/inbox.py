@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -15,8 +14,7 @@ from uuid_utils.compat import uuid7
 from jobs.arrival import Arrival
 from jobs.errors import EventNotFound
 from jobs.model import Event, Job
-from runtime.database import INSERT
-from runtime.prepared import Prepared, inserting
+from runtime.prepared import inserting
 
 Row = dict[str, Any]
 _NAMES = (
@@ -24,12 +22,7 @@ _NAMES = (
     "about", "nonce",
 )  # fmt: skip
 _values = itemgetter(*_NAMES)
-
-
-@lru_cache
-def _once(dialect: str) -> Prepared:
-    """Puts in what is not there yet."""
-    return inserting(INSERT[dialect](Event).on_conflict_do_nothing(), *_NAMES)
+_INSERT = inserting(Event, *_NAMES, once=True)
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,7 @@ def put(session: Session, rows: Sequence[Row]) -> set[UUID]:
         return set()
     connection, ids = session.connection(), {row["id"] for row in rows}
     in_order = sorted(rows, key=itemgetter("source", "source_id"))  # two batches must not lock crosswise
-    if _once(connection.dialect.name).execute(connection, map(_values, in_order)) == len(rows):
+    if _INSERT.execute(connection, map(_values, in_order)) == len(rows):
         return ids
     return set(connection.scalars(select(Event.id).where(Event.id.in_(ids))))
 

@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from jobs.model import Job, Label
 from jobs.order import Order
 from runtime.prepared import inserting
 
-_INSERT = inserting(insert(Label), "tenant", "label", "job_id")
+_INSERT = inserting(Label, "tenant", "label", "job_id")
 
 
 def of_tag(tag: str) -> str:

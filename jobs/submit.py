@@ -8,7 +8,6 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
@@ -28,7 +27,7 @@ __all__ = ["Key", "Order", "Submission", "digest_of", "submit", "submit_each", "
 
 
 _VALUES = tuple(Order("", None, "").row(UUID(int=0), EPOCH))  # what a new job has; the rest is NULL
-_INSERT = inserting(insert(Job), *_VALUES)
+_INSERT = inserting(Job, *_VALUES)
 _row = itemgetter(*_VALUES)
 
 

@@ -8,16 +8,21 @@ from weakref import WeakKeyDictionary, WeakSet
 from sqlalchemy import Connection, Dialect, Insert, bindparam
 from sqlalchemy.sql.expression import ClauseElement
 
+from runtime.database import INSERT, Base
+
 MOST = 256  # rows of one INSERT, a power of two
 
 _all: "WeakSet[Prepared]" = WeakSet()
 
 
 class Prepared:
-    """A statement whose `bindparam`s are filled from rows, in the order of their names."""
+    """A statement whose `bindparam`s are filled from rows, in the order of their names.
 
-    def __init__(self, statement: ClauseElement, *names: str) -> None:
-        self.statement = statement
+    One that the databases do not write alike is told as a function of the dialect.
+    """
+
+    def __init__(self, statement: ClauseElement | Callable[[Dialect], ClauseElement], *names: str) -> None:
+        self._statement = statement
         self._names = names
         self._made: WeakKeyDictionary[Dialect, _Made] = WeakKeyDictionary()
         _all.add(self)
@@ -39,7 +44,8 @@ class Prepared:
         """It as a database's driver takes it, made once."""
         made = self._made.get(dialect)
         if made is None:
-            made = self._made[dialect] = _Made(self.statement, self._names, dialect)
+            statement = self._statement(dialect) if callable(self._statement) else self._statement
+            made = self._made[dialect] = _Made(statement, self._names, dialect)
         return made
 
 
@@ -49,9 +55,14 @@ def make_all(dialect: Dialect) -> None:
         statement.made(dialect)
 
 
-def inserting(into: Insert, *names: str) -> Prepared:
-    """An INSERT of rows that have values of these names."""
-    return Prepared(into.values({name: bindparam(name) for name in names}), *names)
+def inserting(model: type[Base], *names: str, once: bool = False) -> Prepared:
+    """An INSERT of rows that have values of these names; with `once`, of those that are not there yet."""
+
+    def statement(dialect: Dialect) -> Any:
+        into = INSERT[dialect.name](model).values({name: bindparam(name) for name in names})
+        return into.on_conflict_do_nothing() if once else into
+
+    return Prepared(statement, *names)
 
 
 class Returned:

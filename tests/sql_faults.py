@@ -1,6 +1,8 @@
 """A database that fails now and then: each SQL statement, and each commit, by a chance."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,6 +55,16 @@ def end(injection: Injection, engine: Any = sa.Engine) -> None:
     """SQL works again."""
     for event, act in _events(injection):
         sa.event.remove(engine, event, act)
+
+
+@contextmanager
+def none_works(engine: sa.Engine) -> Iterator[Injection]:
+    """No SQL works on the engine, until this ends or its chance is set to none."""
+    injection = inject(1, engine, doubtful=False)
+    try:
+        yield injection
+    finally:
+        end(injection, engine)
 
 
 def _events(injection: Injection) -> list[tuple[str, Any]]:

@@ -39,10 +39,11 @@ def _p99(answers: list[tuple[float, httpx2.Response]]) -> float:
 
 
 @pytest.mark.parametrize("fault", ["stopped", "frozen"])
-@forms("away", short=(4,), long=(15,), endurance=(60,))
+@forms("away, within", short=(4, 1.0), long=(15, 0.2), endurance=(60, 0.2))
 def test_jobs_are_accepted_while_the_broker_is_away_and_run_when_it_is_back(
-    laboratory: Callable[..., Lab], record: Record, fault: str, away: float
+    laboratory: Callable[..., Lab], record: Record, fault: str, away: float, within: float
 ) -> None:
+    """The short form has other tests beside it, and tells only a POST that waits for the broker from one that does not."""
     lab = laboratory().start()
     lab.wait_for(lab.submit(), State.SUCCEEDED)
     if fault == "stopped":
@@ -55,7 +56,7 @@ def test_jobs_are_accepted_while_the_broker_is_away_and_run_when_it_is_back(
     back = time.monotonic()
     assert {answer.status_code for _, answer in answers} == {202}
     p99 = _p99(answers)
-    assert p99 <= 0.2
+    assert p99 <= within
     assert lab.wait_settled(60) == {State.SUCCEEDED: len(answers) + 1}
     theirs = "publish fails after 1.5 s" if fault == "stopped" else "publish still blocked after 60 s"
     ours = f"{len(answers)} of {len(answers)} accepted, p99 {p99 * 1000:.0f} ms"

@@ -46,6 +46,5 @@ def test_the_first_job_of_a_worker_waits_for_no_statement_to_be_made(
 
 
 def test_a_worker_that_finds_no_database_begins_all_the_same(ledger: Engine) -> None:
-    refusal = sql_faults.inject(1, ledger, doubtful=False)
-    claims.rehearse()
-    sql_faults.end(refusal, ledger)
+    with sql_faults.none_works(ledger):
+        claims.rehearse()

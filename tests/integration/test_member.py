@@ -47,9 +47,9 @@ def test_a_worker_whose_registration_was_not_committed_registers_again(
     ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     joining = Member("threads", ["default"], 4)
-    monkeypatch.setattr(joining.draining, "wait", lambda _: sql_faults.end(refusal, ledger))
-    refusal = sql_faults.inject(1, ledger, doubtful=False)
-    joining.join()
+    with sql_faults.none_works(ledger) as faults:
+        monkeypatch.setattr(joining.draining, "wait", lambda _: setattr(faults, "chance", 0))
+        joining.join()
     joining.buried.set()
     assert joining.renew(), "its row is there"
 

@@ -6,9 +6,12 @@ from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
+from jobs.model import Event
+from runtime import prepared
 from runtime.database import Instant
-from runtime.prepared import MOST, Prepared
+from runtime.prepared import MOST, Prepared, inserting
 
 THINGS = sa.Table(
     "things",
@@ -50,6 +53,13 @@ def test_so_many_rows_are_written_at_once(connection: sa.Connection, count: int)
     assert INSERT.execute(connection, rows) == count
     kept = connection.execute(sa.select(THINGS.c.what, THINGS.c.id, THINGS.c.at).order_by(sa.text("rowid"))).all()
     assert [tuple(row) for row in kept] == rows
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.psycopg.dialect()], ids=lambda dialect: dialect.name)
+def test_whatever_database_a_process_has_all_statements_can_be_made_for_it(dialect: sa.Dialect) -> None:
+    inserted = inserting(Event, "id", "source", once=True)
+    prepared.make_all(dialect)
+    assert inserted.made(dialect).text.endswith(" ON CONFLICT DO NOTHING")
 
 
 @pytest.mark.parametrize(
