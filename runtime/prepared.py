@@ -22,7 +22,7 @@ class Prepared:
     """
 
     def __init__(self, statement: ClauseElement | Callable[[Dialect], ClauseElement], *names: str) -> None:
-        self._statement = statement
+        self.statement = statement
         self._names = names
         self._made: WeakKeyDictionary[Dialect, _Made] = WeakKeyDictionary()
         _all.add(self)
@@ -44,7 +44,7 @@ class Prepared:
         """It as a database's driver takes it, made once."""
         made = self._made.get(dialect)
         if made is None:
-            statement = self._statement(dialect) if callable(self._statement) else self._statement
+            statement = self.statement(dialect) if callable(self.statement) else self.statement
             made = self._made[dialect] = _Made(statement, self._names, dialect)
         return made
 
